@@ -1,0 +1,1 @@
+"""What bnncore offers through the same hooks as anybody's plugin."""

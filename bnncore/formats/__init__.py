@@ -1,0 +1,1 @@
+"""Parameter formats: how weights and thresholds lie in files."""

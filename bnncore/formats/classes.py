@@ -1,0 +1,76 @@
+"""``classes.txt``: one class name a line, in the order of the network's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bnncore.errors import ParameterError
+
+__all__ = ["check_classes", "parse_classes", "read_classes"]
+
+_MAX_BYTES = 2**20
+
+
+def read_classes(path: Path, outputs: int | None = None) -> tuple[str, ...]:
+    """Read a ``classes.txt``.
+
+    Args:
+        path: the file.
+        outputs: of the network, if known; there may be fewer classes, not more.
+
+    Raises:
+        ParameterError: naming the file and the line that is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return parse_classes(data, str(path), outputs)
+
+
+def parse_classes(data: bytes, where: str, outputs: int | None = None) -> tuple[str, ...]:
+    """Parse the bytes of a ``classes.txt``; ``where`` names it in errors.
+
+    LF and CRLF line ends, a byte order mark and blank lines at the end are fine. A blank line elsewhere,
+    a name that occurs twice, and more names than outputs are not.
+
+    Raises:
+        ParameterError: naming the file and the line that is wrong.
+    """
+    if len(data) > _MAX_BYTES:
+        raise ParameterError(f"{where}: larger than {_MAX_BYTES} bytes, this is no list of class names")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{where}: expected UTF-8 text, found byte {data[error.start]:#04x}") from error
+    lines = [line.rstrip("\r").strip() for line in text.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return check_classes(lines, where, outputs)
+
+
+def check_classes(names: Iterable[str], where: str, outputs: int | None = None) -> tuple[str, ...]:
+    """Return the names as a tuple if they can be the classes of a network with that many outputs.
+
+    Raises:
+        ParameterError: naming the line (from 1) that is wrong.
+    """
+    if isinstance(names, (str, bytes)):
+        raise ParameterError(f"{where}: expected a sequence of class names, found one string")
+    result = tuple(names)
+    if not result:
+        raise ParameterError(f"{where}: expected one class name a line, found none")
+    first: dict[str, int] = {}
+    for number, name in enumerate(result, 1):
+        if not isinstance(name, str) or not name.strip():
+            raise ParameterError(f"{where}, line {number}: expected a class name, found {name!r}")
+        if not name.isprintable():
+            raise ParameterError(f"{where}, line {number}: {name!r} has characters that cannot be printed")
+        if name in first:
+            raise ParameterError(f"{where}, line {number}: {name!r} stands in line {first[name]} already")
+        first[name] = number
+    if outputs is not None and len(result) > outputs:
+        raise ParameterError(f"{where}: {len(result)} classes, but the network has {outputs} outputs")
+    return result

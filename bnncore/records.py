@@ -1,0 +1,209 @@
+"""The records that plugins return: what is declared, before anything heavy is imported.
+
+Frozen and keyword-only. They say where things are and what they should be; opening, checking and
+running is done elsewhere. ``Topology`` and ``Folding`` are in ``bnnhw.topology``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from attrs import field, frozen
+from attrs.validators import deep_iterable, in_, instance_of, optional
+from bnnhw.topology import Folding
+
+__all__ = [
+    "Backend",
+    "Bitstream",
+    "Dataset",
+    "Parameters",
+    "Preprocessing",
+    "Resource",
+    "Step",
+]
+
+_TEXT = instance_of(str)
+_TEXTS = deep_iterable(_TEXT, instance_of(tuple))
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def _sha256(instance: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        kind = type(instance).__name__
+        raise ValueError(f"{kind}.{attribute.name} must be 64 lower-case hex digits, not {value!r}")
+
+
+def _import_path(instance: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or not _IMPORT_PATH.fullmatch(value):
+        kind = type(instance).__name__
+        raise ValueError(f"{kind}.{attribute.name} must be like 'package.module:name', not {value!r}")
+
+
+def _relative(instance: Any, attribute: Any, value: Any) -> None:
+    parts = value.split("/")
+    if value.startswith("/") or "\\" in value or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"Resource.path must be relative, with '/', inside its package; not {value!r}")
+
+
+def _frozen_mapping(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(given))
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise TypeError(f"expected a sequence of names, found the string {given!r}")
+    return tuple(given)
+
+
+def _steps(given: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(given)
+
+
+@frozen(kw_only=True)
+class Resource:
+    """A file of an installed package, with what it must be.
+
+    Attributes:
+        package: import name of the package that holds it.
+        path: inside the package, with ``/``.
+        size: in bytes.
+        sha256: hex digest of its content.
+        url: where it can be fetched if the package does not hold it; most do.
+    """
+
+    package: str = field(validator=_TEXT)
+    path: str = field(validator=[_TEXT, _relative])
+    size: int = field(validator=instance_of(int))
+    sha256: str = field(validator=_sha256)
+    url: str | None = field(default=None, validator=optional(_TEXT))
+
+
+@frozen(kw_only=True)
+class Step:
+    """One declared step of preprocessing.
+
+    Attributes:
+        operation: a name from ``bnncore.preprocessing.OPERATIONS``, for example ``letterbox``.
+        options: its keyword arguments: strings, numbers and tuples of numbers.
+    """
+
+    operation: str = field(validator=_TEXT)
+    options: Mapping[str, Any] = field(factory=dict, converter=_frozen_mapping)
+
+    def __hash__(self) -> int:
+        return hash((self.operation, tuple(sorted(self.options.items()))))
+
+
+@frozen(kw_only=True)
+class Preprocessing:
+    """How a picture becomes the network's input: declared steps, or a function.
+
+    Attributes:
+        steps: applied in order to an upright picture; the last leaves the input's shape.
+        function: import path of ``function(image, input) -> uint8 array`` instead of steps; it is
+            given a ``PIL.Image.Image`` and a ``bnnhw.topology.Input``.
+    """
+
+    steps: tuple[Step, ...] = field(
+        default=(), converter=_steps, validator=deep_iterable(instance_of(Step), instance_of(tuple))
+    )
+    function: str | None = field(default=None, validator=optional(_import_path))
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.steps) == (self.function is not None):
+            raise ValueError("Preprocessing needs either steps or a function")
+
+
+@frozen(kw_only=True)
+class Parameters:
+    """Trained weights and thresholds of one dataset on one topology.
+
+    Attributes:
+        dataset: name of the dataset.
+        topology: name of the topology.
+        topology_digest: ``Topology.digest`` of the shapes that they were trained for.
+        resource: the file.
+        format: ``npz`` (see ``bnncore.formats.npz``).
+        golden: an ``.npz`` of ``inputs`` (uint8 [N, *input shape]) and ``scores`` (int32 [N, outputs])
+            that ``selftest()`` replays.
+    """
+
+    dataset: str = field(validator=_TEXT)
+    topology: str = field(validator=_TEXT)
+    topology_digest: str = field(validator=_sha256)
+    resource: Resource = field(validator=instance_of(Resource))
+    format: Literal["npz"] = field(default="npz", validator=in_(("npz",)))
+    golden: Resource | None = field(default=None, validator=optional(instance_of(Resource)))
+
+
+@frozen(kw_only=True)
+class Dataset:
+    """What there is to classify, and which networks are offered for it.
+
+    Attributes:
+        name: canonical (lower case, ``_``), the same as the entry point's.
+        title: for people.
+        classes: a ``classes.txt``: one name a line, in the order of the network's outputs.
+        topologies: names; the first is used where none is asked for.
+        card: a ``card.json``; see ``bnncore.card``.
+    """
+
+    name: str = field(validator=_TEXT)
+    title: str = field(validator=_TEXT)
+    classes: Resource = field(validator=instance_of(Resource))
+    topologies: tuple[str, ...] = field(converter=_names, validator=_TEXTS)
+    card: Resource = field(validator=instance_of(Resource))
+
+    def __attrs_post_init__(self) -> None:
+        if not self.topologies:
+            raise ValueError("Dataset.topologies must name at least one topology")
+
+
+@frozen(kw_only=True)
+class Bitstream:
+    """An accelerator for one topology on one kind of board.
+
+    Attributes:
+        topology: name of the topology.
+        boards: names of the boards it was made for, for example ``("pynq-z1", "pynq-z2")``.
+        part: of the programmable logic, for example ``xc7z020clg400``; boards are matched by it.
+        folding: PE and SIMD a layer.
+        digest: ``Folding.digest`` of the topology and folding it was built for.
+        bit: the bitstream file.
+        hwh: the hardware hand-off file that ``pynq.Overlay`` reads.
+        clock_mhz: clock of the accelerator.
+    """
+
+    topology: str = field(validator=_TEXT)
+    boards: tuple[str, ...] = field(converter=_names, validator=_TEXTS)
+    part: str = field(validator=_TEXT)
+    folding: Folding = field(validator=instance_of(Folding))
+    digest: str = field(validator=_sha256)
+    bit: Resource = field(validator=instance_of(Resource))
+    hwh: Resource = field(validator=instance_of(Resource))
+    clock_mhz: float = field(validator=instance_of((int, float)))
+
+
+@frozen(kw_only=True)
+class Backend:
+    """Something that runs networks.
+
+    Attributes:
+        name: as in ``get(…, backend=name)``, the same as the entry point's.
+        executor: import path of ``executor(job) -> bnnhw.executor.Executor``, given a
+            ``bnncore.backends.Job``.
+        obstacle: import path of ``obstacle(job) -> str | None``: why it cannot run this job here, in
+            words for people, or None if it can. It must not import what it looks for.
+        priority: ``backend="auto"`` takes the highest that can run; 0 keeps it out of ``auto``.
+        summary: one line for people.
+    """
+
+    name: str = field(validator=_TEXT)
+    executor: str = field(validator=_import_path)
+    obstacle: str = field(validator=_import_path)
+    priority: int = field(default=0, validator=instance_of(int))
+    summary: str = field(default="", validator=_TEXT)

@@ -1,0 +1,143 @@
+"""The exact reference: what every backend must return, integer for integer.
+
+Plain numpy, written to be read beside ``bnn-pynq-format`` (sections 1 to 3). Activations are held as
+the numbers they stand for (-1, 0, +1, or q of a pixel), and a layer is one matrix product.
+
+The products run in floating point, which is where numpy is fast, and are exact all the same: every
+partial sum is an integer below 2**24 (float32) or 2**53 (float64).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bnnhw.executor import checked_batch
+from bnnhw.network import LayerParameters, Network
+from bnnhw.topology import Conv, Input, MatrixStage, PoolStage, stages
+
+__all__ = ["NumpyExecutor", "encode", "output_words", "scores"]
+
+Array = npt.NDArray[Any]
+
+# Bounds the memory of the unfolded windows of one chunk of images.
+_CHUNK_ELEMENTS = 2**23
+
+
+def scores(network: Network, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+    """Evaluate a network.
+
+    Args:
+        network: topology and parameters.
+        batch: uint8 [N, *input shape], values 0..255; N may be 0.
+
+    Returns:
+        int32 [N, outputs]. With output ``"scores"`` the last layer's accumulators in its unit
+        (popcount, signed sum, or pixels); with ``"bits"`` 0 or 1 an output.
+
+    Raises:
+        InputError: if the batch has another dtype or shape.
+    """
+    topology = network.topology
+    batch = checked_batch(topology.input, batch)
+    result = np.empty((len(batch), topology.outputs), np.int32)
+    step = max(1, _CHUNK_ELEMENTS // max(_window_elements(stage) for stage in stages(topology)))
+    for start in range(0, len(batch), step):
+        result[start : start + step] = _evaluate(network, batch[start : start + step])
+    return result
+
+
+def encode(given: Input, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Turn bytes into what the first layer multiplies: float32 [N, height, width, channels].
+
+    With 8 bits a byte v becomes q(v) = v - 128 below 128, else min(v - 127, 127), which is 2v/255 - 1
+    rounded half up to 1/128 and saturated (format specification, section 3.1). With 1 bit it
+    becomes +1 where v >= 128, else -1 (section 3.2).
+    """
+    value = batch.reshape(-1, given.height, given.width, given.channels).astype(np.int16)
+    if given.bits == 8:
+        numbers = np.where(value < 128, value - 128, np.minimum(value - 127, 127))
+    else:
+        numbers = np.where(value >= 128, 1, -1)
+    return numbers.astype(np.float32)
+
+
+def output_words(bits: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
+    """Pack output bits [N, up to 64] into one word an image, class k at bit k (section 4.2)."""
+    weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
+    words: npt.NDArray[np.uint64] = (bits.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64)
+    return words
+
+
+def _evaluate(network: Network, batch: npt.NDArray[np.uint8]) -> Array:
+    values: Array = encode(network.topology.input, batch)
+    for stage in stages(network.topology):
+        if isinstance(stage, PoolStage):
+            values = _windows(values, stage.layer.size, stage.layer.stride).max(axis=(-2, -1))
+            continue
+        parameters = network.layers[stage.number]
+        accumulators = _accumulate(stage, parameters, values)
+        if stage.thresholds == 0:
+            return accumulators.reshape(len(batch), -1)
+        fired = np.zeros(accumulators.shape, np.int32)
+        for threshold in parameters.thresholds.T:
+            fired += accumulators > threshold
+        last = stage.number == len(network.layers) - 1
+        if last:
+            return fired.reshape(len(batch), -1)
+        # One threshold gives -1 or +1, two give -1, 0 or +1.
+        values = (2 * fired - 1 if stage.thresholds == 1 else fired - 1).astype(np.float32)
+    raise AssertionError("a topology ends with a matrix stage")
+
+
+def _accumulate(stage: MatrixStage, parameters: LayerParameters, values: Array) -> Array:
+    """Return int32 [N, height, width, outputs] in the stage's unit."""
+    layer = stage.layer
+    if isinstance(layer, Conv):
+        if layer.padding:
+            blank = -1 if stage.input_bits == 1 else 0
+            sides = (layer.padding, layer.padding)
+            values = np.pad(values, ((0, 0), sides, sides, (0, 0)), constant_values=blank)
+        # Fan-in order is kernel row, kernel column, channel.
+        columns = _windows(values, layer.kernel, layer.stride).transpose(0, 1, 2, 4, 5, 3)
+    else:
+        columns = values[:, None, None]
+    columns = columns.reshape(len(values), *stage.output_shape[:2], stage.fan_in)
+    largest = stage.fan_in * 2 * (128 if stage.input_bits == 8 else 1)
+    exact = np.float32 if largest < 2**24 else np.float64
+    sums: Array = (columns.astype(exact, copy=False) @ parameters.weights.T.astype(exact)).astype(np.int32)
+    if stage.accumulator == "pixels":
+        sums = 2 * sums
+    elif stage.accumulator == "popcount":
+        sums = (sums + stage.fan_in) // 2
+    return sums
+
+
+def _windows(values: Array, size: int, stride: int) -> Array:
+    """Return a view [N, rows, columns, channels, size, size] of all windows of a map."""
+    view = np.lib.stride_tricks.sliding_window_view(values, (size, size), axis=(1, 2))
+    return view[:, ::stride, ::stride]
+
+
+def _window_elements(stage: MatrixStage | PoolStage) -> int:
+    height, width, channels = stage.output_shape
+    window = stage.fan_in if isinstance(stage, MatrixStage) else stage.layer.size**2 * channels
+    return height * width * max(window, channels)
+
+
+class NumpyExecutor:
+    """Run a network with the reference; the backend that works everywhere."""
+
+    name = "numpy"
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def scores(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+        """Return int32 [N, outputs]; see ``bnnhw.reference.scores``."""
+        return scores(self._network, batch)
+
+    def close(self) -> None:
+        """Do nothing: there is no device to release."""

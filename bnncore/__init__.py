@@ -1,1 +1,156 @@
-"""bnncore."""
+"""A plugin-based registry of binarized neural networks.
+
+>>> import bnncore
+>>> bnncore.names()
+('cifar10', 'cucumber9', 'mnist_lfc')
+>>> bnncore.get("cucumber9").classify("photo.jpg").label
+'2L'
+
+The same call gives the same integers on a CPU and on a PYNQ board's FPGA. Datasets, networks,
+bitstreams and backends come as installed packages; ``bnncore.hookspecs`` is their contract.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from bnnhw.topology import Conv, Dense, Folding, Input, Pool, Topology
+
+from bnncore.classifier import Classifier, SelftestError
+from bnncore.errors import (
+    AmbiguousError,
+    BackendError,
+    BlockedError,
+    BnnError,
+    ConflictError,
+    InputError,
+    NetworkError,
+    ParameterError,
+    PluginError,
+    ResourceError,
+    TopologyError,
+    UnknownNameError,
+)
+from bnncore.hookspecs import hookimpl
+from bnncore.opening import load_classifier, open_classifier
+from bnncore.plugins import PluginWarning
+from bnncore.prediction import Prediction
+from bnncore.records import Backend, Bitstream, Dataset, Parameters, Preprocessing, Resource, Step
+from bnncore.registry import Registry
+from bnncore.resources import packaged
+
+__all__ = [
+    "AmbiguousError",
+    "Backend",
+    "BackendError",
+    "Bitstream",
+    "BlockedError",
+    "BnnError",
+    "Classifier",
+    "ConflictError",
+    "Conv",
+    "Dataset",
+    "Dense",
+    "Folding",
+    "Input",
+    "InputError",
+    "NetworkError",
+    "ParameterError",
+    "Parameters",
+    "PluginError",
+    "PluginWarning",
+    "Pool",
+    "Prediction",
+    "Preprocessing",
+    "Resource",
+    "ResourceError",
+    "SelftestError",
+    "Step",
+    "Topology",
+    "TopologyError",
+    "UnknownNameError",
+    "__version__",
+    "get",
+    "hookimpl",
+    "load",
+    "names",
+    "packaged",
+    "registry",
+]
+
+__version__ = "0.1.0"
+
+registry = Registry()
+"""What the installed distributions offer; one for the process."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all installed datasets, sorted, without importing any plugin.
+
+    >>> bnncore.names()
+    ('cifar10', 'cucumber9', 'mnist_lfc')
+    """
+    return registry.names()
+
+
+def get(
+    name: str,
+    backend: str = "auto",
+    *,
+    topology: str | None = None,
+    board: str | None = None,
+    threads: int | None = None,
+) -> Classifier:
+    """Return a classifier for an installed dataset.
+
+    Only the plugin that owns the name is imported; numpy, weights and devices wait for the first picture.
+
+    Args:
+        name: of the dataset; case does not matter, ``-`` is ``_``. Never a path: see ``load``.
+        backend: ``auto`` takes the FPGA where a board and a fitting bitstream exist, else the CPU; ``numpy``,
+            ``cpu``, ``fpga`` or a plugin's take that one or raise.
+        topology: one of those that the dataset is offered on; None for its first.
+        board: for ``fpga``, the name of the board, or None for the one at hand.
+        threads: most threads to use; None for the default.
+
+    Raises:
+        UnknownNameError: if nobody offers the name.
+        ConflictError: if two distributions do.
+        PluginError: if its plugin is broken.
+        ParameterError: if its parameters are for another topology.
+
+    >>> bnncore.get("cucumber9").classify("photo.jpg").label
+    '2L'
+    """
+    return open_classifier(registry, name, backend=backend, topology=topology, board=board, threads=threads)
+
+
+def load(
+    path: str | os.PathLike[str],
+    topology: str | Topology | None = None,
+    classes: Sequence[str] | None = None,
+    backend: str = "auto",
+    *,
+    board: str | None = None,
+    threads: int | None = None,
+) -> Classifier:
+    """Return a classifier for parameters in a file or folder, without a plugin.
+
+    Args:
+        path: an ``.npz`` file of bnncore, or a binparam directory of BNN-PYNQ.
+        topology: name or record. An ``.npz`` says it; a directory is named after it.
+        classes: class names, where the file has none or others are wanted.
+        backend: as in ``get``.
+        board: as in ``get``.
+        threads: as in ``get``.
+
+    Raises:
+        ParameterError: if anything in it is not as it should be; nothing is used then.
+
+    >>> bnncore.load("params/cifar10/cnvW1A1").classify("deer.jpg").label
+    'Deer'
+    """
+    return load_classifier(
+        registry, path, topology=topology, classes=classes, backend=backend, board=board, threads=threads
+    )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from bnnhw.topology import Conv, Dense, Folding, Input, Pool, Topology
 
-__all__ = ["FOLDINGS", "TOPOLOGIES"]
+from bnncore.hookspecs import hookimpl
+
+__all__ = ["FOLDINGS", "TOPOLOGIES", "bnncore_topology"]
 
 
 def _cnv(weight_bits: int, activation_bits: int) -> Topology:
@@ -60,3 +62,9 @@ FOLDINGS = {
     "lfcW1A1": _LFC,
     "lfcW1A2": _LFC,
 }
+
+
+@hookimpl
+def bnncore_topology(name: str) -> Topology | None:
+    """Return one of the five."""
+    return TOPOLOGIES.get(name)

@@ -1,0 +1,116 @@
+"""A handwritten digit from any picture, placed as MNIST places it.
+
+MNIST digits are light on black, scaled to fit 20x20 pixels, and centred by their centre of mass in
+28x28 (LeCun, Cortes, Burges: The MNIST database). A picture of a digit on paper becomes that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from bnnhw.topology import Input
+from PIL import Image
+
+from bnncore.images import to_rgb
+
+__all__ = ["digit"]
+
+Array = npt.NDArray[Any]
+
+# Pictures larger than this are averaged down first: a digit needs no more, and a photograph costs less.
+_WORKING_SIDE = 400
+_BOX_SHARE = 20 / 28
+# Less contrast than this (of 255) is paper, not ink.
+_LEAST_CONTRAST = 16
+
+
+def digit(image: Image.Image, given: Input) -> Image.Image:
+    """Return a light digit on black, sized and centred as in MNIST.
+
+    A grey picture of the input's size that is light on dark already is returned as it is. Ink may be
+    dark on light or light on dark; the border tells which. An empty picture gives black.
+    """
+    size = (given.width, given.height)
+    if image.size == size and image.mode == "L" and _border(np.asarray(image)) < 128:
+        return image
+    ink = _ink(_grey(image))
+    if ink.max() < _LEAST_CONTRAST:
+        return Image.new("L", size)
+    rows, columns = np.nonzero(ink > _otsu(ink))
+    ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return _place(_fit(ink, given), given)
+
+
+def _grey(image: Image.Image) -> Array:
+    """Return float32 [H, W], 0..255; what is transparent becomes the opposite of what is not."""
+    largest = max(image.size)
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if largest > _WORKING_SIDE:
+        if image.mode == "1":
+            image = image.convert("L")
+        image = image.reduce(-(-largest // _WORKING_SIDE))
+    if image.mode in ("LA", "La", "RGBA", "RGBa"):
+        rgba = np.asarray(image.convert("RGBA"), np.float32)
+        grey = rgba[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+        alpha = rgba[..., 3] / 255
+        seen = float((grey * alpha).sum() / max(float(alpha.sum()), 1e-6))
+        background = 0.0 if seen >= 128 else 255.0
+        return grey * alpha + background * (1 - alpha)
+    grey_image = image if image.mode == "L" else to_rgb(image).convert("L")
+    return np.asarray(grey_image, np.float32)
+
+
+def _ink(grey: Array) -> Array:
+    """Return float32 [H, W], 0 for the background and more for ink of either polarity."""
+    background = _border(grey)
+    darker, lighter = background - float(grey.min()), float(grey.max()) - background
+    ink: Array = background - grey if darker > lighter else grey - background
+    return np.clip(ink, 0, None)
+
+
+def _border(grey: Array) -> float:
+    """Return the median of the outermost pixels: what the digit is written on."""
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return float(np.median(edge))
+
+
+def _otsu(ink: Array) -> float:
+    """Return the threshold that best splits paper from ink (Otsu 1979)."""
+    counts, edges = np.histogram(ink, bins=64)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return float(edges[int(np.nan_to_num(between).argmax()) + 1])
+
+
+def _fit(ink: Array, given: Input) -> Array:
+    """Scale so that the ink fits MNIST's 20x20 box, the strongest stroke becoming 255."""
+    height, width = ink.shape
+    scale = min(given.width * _BOX_SHARE / width, given.height * _BOX_SHARE / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    smooth = Image.fromarray(ink.astype(np.float32)).resize(
+        size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    )
+    scaled = np.clip(np.asarray(smooth, np.float32), 0, None)
+    strongest = float(scaled.max())
+    return scaled * (255 / strongest) if strongest > 0 else scaled
+
+
+def _place(ink: Array, given: Input) -> Image.Image:
+    """Put the centre of mass in the middle, as far as the frame allows."""
+    height, width = ink.shape
+    total = max(float(ink.sum()), 1e-6)
+    row = float((ink.sum(axis=1) @ np.arange(height)) / total)
+    column = float((ink.sum(axis=0) @ np.arange(width)) / total)
+    # The middle of 28 pixels is between 13 and 14; MNIST's centres of mass lie at 14.
+    top = min(max(round(given.height / 2 - row), 0), given.height - height)
+    left = min(max(round(given.width / 2 - column), 0), given.width - width)
+    canvas = np.zeros((given.height, given.width), np.uint8)
+    canvas[top : top + height, left : left + width] = np.round(ink)
+    return Image.fromarray(canvas)

@@ -1,0 +1,103 @@
+"""The running half of a classifier: preprocessing, one executor, and the rule that ranks scores."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from bnnhw.executor import Executor, checked_batch
+from bnnhw.topology import Topology, matrix_stages
+
+from bnncore.images import Source
+from bnncore.prediction import Prediction
+from bnncore.preprocessing import Pipeline
+
+__all__ = ["Engine"]
+
+# Enough to fill the fast path of every backend, little enough to keep streams short of memory.
+_BATCH = 64
+
+
+class Engine:
+    """Classify with an executor that is ready. Safe to use from several threads.
+
+    Args:
+        topology: of the network that the executor runs.
+        classes: names of the classes; the network may have more outputs.
+        pipeline: turns a picture into the network's input.
+        executor: runs the network.
+    """
+
+    def __init__(
+        self, topology: Topology, classes: tuple[str, ...], pipeline: Pipeline, executor: Executor
+    ) -> None:
+        self.topology = topology
+        self.classes = classes
+        self.pipeline = pipeline
+        self.executor = executor
+        self._count = len(classes)
+        self._bits = topology.output == "bits"
+        self._spread = _spread(topology)
+
+    def classify(self, source: Source) -> Prediction:
+        """Return the prediction for one picture."""
+        start = time.perf_counter()
+        scores = self.executor.scores(self.pipeline(source)[None])
+        return self._predictions(scores, start, 1)[0]
+
+    def stream(self, sources: Iterable[Source]) -> Iterator[Prediction]:
+        """Yield a prediction for each picture, in order, holding one batch at a time."""
+        iterator = iter(sources)
+        while True:
+            start = time.perf_counter()
+            batch = [self.pipeline(source) for source in islice(iterator, _BATCH)]
+            if not batch:
+                return
+            yield from self._predictions(self.executor.scores(np.stack(batch)), start, len(batch))
+
+    def scores(self, batch: Any) -> npt.NDArray[np.int32]:
+        """Return int32 [N, classes] for uint8 [N, *input shape]."""
+        batch = checked_batch(self.topology.input, batch)
+        return self.executor.scores(batch)[:, : self._count]
+
+    def _predictions(self, scores: npt.NDArray[np.int32], start: float, count: int) -> list[Prediction]:
+        scores = scores[:, : self._count]
+        scores.flags.writeable = False
+        winners = self._rank(scores)
+        seconds = (time.perf_counter() - start) / count
+        return [
+            Prediction(
+                index=index,
+                label=self.classes[index],
+                scores=row,
+                classes=self.classes,
+                output=self.topology.output,
+                spread=self._spread,
+                backend=self.executor.name,
+                seconds=seconds,
+            )
+            for index, row in zip(winners, scores)
+        ]
+
+    def _rank(self, scores: npt.NDArray[np.int32]) -> list[int]:
+        """Return the winners: the first maximum, or the highest bit set (0 if none is)."""
+        if self._bits:
+            last = self._count - 1 - scores[:, ::-1].argmax(axis=1)
+            return [int(each) for each in np.where(scores.any(axis=1), last, 0)]
+        return [int(each) for each in scores.argmax(axis=1)]
+
+
+def _spread(topology: Topology) -> float:
+    """Return the standard deviation of the last layer's scores under random weights; 0 for bits."""
+    if topology.output == "bits":
+        return 0.0
+    last = matrix_stages(topology)[-1]
+    # A popcount moves by one where a signed sum moves by two; a random pixel's q deviates by about 74,
+    # and scores on pixels are twice the sum.
+    unit = {"popcount": 0.5, "signed": 1.0, "pixels": 2 * 74.0}[last.accumulator]
+    return unit * math.sqrt(last.fan_in)

@@ -1,0 +1,142 @@
+"""From whatever a user has to an upright picture: path, bytes, PIL image or uint8 array.
+
+Nothing here changes the caller's image. Every failure is one ``InputError``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import warnings
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bnncore.errors import InputError
+
+__all__ = ["Source", "open_image", "to_rgb"]
+
+Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, npt.NDArray[np.uint8]]
+
+# Formats that only decode pixels. PostScript, for one, would run a program.
+_COMMON = ("PNG", "JPEG", "GIF", "BMP", "PPM")
+_OTHER = ("WEBP", "TIFF", "AVIF", "TGA", "ICO", "PCX", "SGI", "JPEG2000")
+_ORIENTATION = 0x0112
+_open_lock = threading.Lock()
+
+
+def open_image(source: Source) -> Image.Image:
+    """Return an upright, decoded picture.
+
+    Args:
+        source: a path, the bytes of a picture file, a PIL image, or a uint8 array [H, W], [H, W, 1], [H, W, 3] or
+            [H, W, 4]. EXIF orientation is applied.
+
+    Returns:
+        A picture of any mode but 16- and 32-bit grey, which are reduced to 8 bits. It may be the
+        caller's own object: do not change it.
+
+    Raises:
+        InputError: if it cannot be read: missing, truncated, hostile, too large, or of another type.
+    """
+    if isinstance(source, Image.Image):
+        image, where = source, "image"
+    elif isinstance(source, np.ndarray):
+        return _from_array(source)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        image, where = _decode(io.BytesIO(source), "bytes"), "bytes"
+    elif isinstance(source, (str, os.PathLike)):
+        where = str(source)
+        image = _decode_path(Path(source))
+    else:
+        raise InputError(
+            "expected a path, bytes of a picture file, a PIL image or a uint8 array, "
+            f"found {type(source).__name__}"
+        )
+    if 0 in image.size:
+        raise InputError(f"{where}: expected a picture, found {image.size[0]}x{image.size[1]} pixels")
+    try:
+        image.load()
+        return _eight_bits(_upright(image))
+    # Decoders raise all sorts on hostile data: OSError, SyntaxError, ValueError, struct.error, …
+    except Exception as error:
+        raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert to RGB; pixels under transparency keep their stored colour."""
+    if image.mode == "RGB":
+        return image
+    if image.mode in ("P", "PA"):
+        # By way of RGBA: the direct way warns of palettes with transparency.
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _decode_path(path: Path) -> Image.Image:
+    try:
+        # Read whole, so that no file stays open behind a lazy image.
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{path}: cannot be read: {reason}") from error
+    return _decode(io.BytesIO(data), str(path))
+
+
+def _decode(stream: io.BytesIO, where: str) -> Image.Image:
+    """Open a picture of an allowed format; larger than Pillow's hard limit is refused."""
+    try:
+        # Pillow warns from half its limit on; within the limit that is nothing a caller can act on.
+        with _open_lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            try:
+                return Image.open(stream, formats=_COMMON)
+            except UnidentifiedImageError:
+                Image.init()
+                stream.seek(0)
+                return Image.open(stream, formats=[name for name in _OTHER if name in Image.OPEN])
+    except UnidentifiedImageError as error:
+        formats = ", ".join(_COMMON + _OTHER)
+        raise InputError(f"{where}: is no picture in a known format ({formats})") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{where}: too large: {error}") from error
+    except Exception as error:
+        raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error
+
+
+def _from_array(array: npt.NDArray[Any]) -> Image.Image:
+    shape = array.shape
+    fits = array.ndim == 2 or (array.ndim == 3 and shape[2] in (1, 3, 4))
+    if array.dtype != np.uint8 or not fits or 0 in shape:
+        raise InputError(
+            "expected a uint8 array [height, width] or [height, width, 1, 3 or 4], "
+            f"found {array.dtype} {list(shape)}"
+        )
+    if array.ndim == 3 and shape[2] == 1:
+        array = array[:, :, 0]
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    # Broken EXIF data are common in good pictures; such a picture is taken as it lies.
+    except Exception:
+        return image
+    if orientation == 1:
+        return image
+    return ImageOps.exif_transpose(image) or image
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Reduce 16-bit grey by its high byte; refuse what has no fixed range."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no fixed range; convert to 8 bits first")
+    return image

@@ -1,0 +1,92 @@
+"""The answer to one picture."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Prediction", "Ranked"]
+
+
+class Ranked(NamedTuple):
+    """One class of a ranking: its name and its score."""
+
+    label: str
+    score: int
+
+
+@frozen(kw_only=True, eq=False)
+class Prediction:
+    """The class of one picture, with all that led to it.
+
+    Attributes:
+        index: of the class among the network's outputs.
+        label: name of the class.
+        scores: int32 [classes], read-only. Popcounts or signed sums, or 0 and 1 where the network yields one
+            bit a class. Not probabilities.
+        classes: names of all classes.
+        output: ``"scores"`` or ``"bits"``, as in the topology.
+        spread: standard deviation that a score would have with random weights; 0 for bits.
+        backend: what computed it.
+        seconds: wall-clock time from the given picture to the answer; in a batch, the mean.
+    """
+
+    index: int
+    label: str
+    scores: npt.NDArray[np.int32] = field(repr=False)
+    classes: tuple[str, ...] = field(repr=False)
+    output: Literal["scores", "bits"] = field(repr=False)
+    spread: float = field(repr=False)
+    backend: str
+    seconds: float
+
+    def top(self, count: int = 5) -> list[Ranked]:
+        """Return the best classes, best first; ties go as the network's rule says.
+
+        Scores: the higher first, of equals the lower index. Bits: the higher bit first, as
+        BNN-PYNQ ranks them.
+        """
+        scores = self.scores.tolist()
+        last_wins = self.output == "bits"
+        order = sorted(range(len(scores)), key=lambda i: (-scores[i], -i if last_wins else i))
+        return [Ranked(self.classes[i], scores[i]) for i in order[: max(count, 0)]]
+
+    @property
+    def note(self) -> str | None:
+        """What to know before trusting the answer, or None.
+
+        Networks with one bit a class may answer with no bit (then the first class is given, as
+        BNN-PYNQ does) or with several (then the highest wins).
+        """
+        if self.output != "bits":
+            return None
+        fired = [self.classes[i] for i in self.scores.nonzero()[0].tolist()]
+        if not fired:
+            return "no class responded"
+        if len(fired) > 1:
+            return f"several classes responded: {', '.join(fired)}"
+        return None
+
+    @property
+    def confidence(self) -> float:
+        """A number from 0 to 1 for a bar to show; not calibrated, and no probability.
+
+        Scores: the softmax of the scores in units of ``spread``. Bits: one over the number of bits set.
+        """
+        return self.confidences()[self.index]
+
+    def confidences(self) -> list[float]:
+        """Return the same number for every class, in the order of ``classes``."""
+        scores = self.scores.tolist()
+        if self.output == "bits":
+            return [score / max(1, sum(scores)) for score in scores]
+        best = max(scores)
+        weights = [math.exp((score - best) / self.spread) for score in scores]
+        total = sum(weights)
+        return [weight / total for weight in weights]

@@ -1,0 +1,154 @@
+"""From an upright picture to the uint8 array that a network sees, by declared steps.
+
+A step is ``operation(image, input, **options)``: it takes and returns a PIL image and never changes the
+one it is given. The last leaves the input's size; grey or RGB follows from its channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from bnnhw.topology import Input
+from PIL import Image
+
+from bnncore.digits import digit
+from bnncore.errors import InputError, PluginError
+from bnncore.images import Source, open_image, to_rgb
+from bnncore.imports import import_function
+from bnncore.records import Preprocessing, Step
+
+__all__ = ["OPERATIONS", "Pipeline", "default_preprocessing"]
+
+Array = npt.NDArray[np.uint8]
+
+
+def letterbox(image: Image.Image, given: Input, *, fill: int = 255) -> Image.Image:
+    """Shrink to fit, aspect kept, and centre on a plain background; never enlarge.
+
+    The sizes and the filter are those of BNN-PYNQ with the Pillow of its time (format specification,
+    section 3.3): truncated sides, Lanczos in one pass. Palette and black-and-white pictures are
+    sampled without a filter, as they were then.
+
+    Args:
+        image: any mode.
+        given: the network's input.
+        fill: grey value of the background, 0 to 255.
+    """
+    width, height = image.size
+    if width > given.width:
+        height = int(max(height * given.width / width, 1))
+        width = given.width
+    if height > given.height:
+        width = int(max(width * given.height / height, 1))
+        height = given.height
+    if (width, height) != image.size:
+        image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=None)
+    image = to_rgb(image)
+    if image.size == (given.width, given.height):
+        return image
+    canvas = Image.new("RGB", (given.width, given.height), (fill, fill, fill))
+    canvas.paste(image, ((given.width - width) // 2, (given.height - height) // 2))
+    return canvas
+
+
+def crop(image: Image.Image, given: Input) -> Image.Image:
+    """Cut the largest centred part with the input's aspect ratio."""
+    width, height = image.size
+    scale = min(width / given.width, height / given.height)
+    wide = max(1, min(width, round(given.width * scale)))
+    high = max(1, min(height, round(given.height * scale)))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return image.crop((left, top, left + wide, top + high))
+
+
+def stretch(image: Image.Image, given: Input) -> Image.Image:
+    """Scale to the input's size, whatever the aspect ratio."""
+    if image.size == (given.width, given.height):
+        return image
+    if image.mode in ("P", "PA", "1"):
+        image = image.convert("RGBA")
+    return image.resize((given.width, given.height), Image.Resampling.LANCZOS)
+
+
+def invert(image: Image.Image, given: Input) -> Image.Image:
+    """Swap light and dark."""
+    return Image.fromarray(255 - np.asarray(to_rgb(image)))
+
+
+OPERATIONS: dict[str, Callable[..., Image.Image]] = {
+    "letterbox": letterbox,
+    "crop": crop,
+    "stretch": stretch,
+    "invert": invert,
+    "digit": digit,
+}
+
+
+def default_preprocessing(given: Input) -> Preprocessing:
+    """Return what is used where a dataset declares nothing: digits for one-bit grey, else a letterbox."""
+    operation = "digit" if given.bits == 1 and given.channels == 1 else "letterbox"
+    return Preprocessing(steps=(Step(operation=operation),))
+
+
+class Pipeline:
+    """A declared preprocessing made ready for one input.
+
+    Raises:
+        PluginError: if a step or function does not exist.
+    """
+
+    def __init__(self, declared: Preprocessing, given: Input) -> None:
+        self._input = given
+        self._function = import_function(declared.function) if declared.function else None
+        self._steps: list[tuple[Callable[..., Image.Image], dict[str, Any]]] = []
+        for step in declared.steps:
+            if step.operation not in OPERATIONS:
+                raise PluginError(
+                    f"preprocessing step {step.operation!r} does not exist; choose from {', '.join(OPERATIONS)}"
+                )
+            self._steps.append((OPERATIONS[step.operation], dict(step.options)))
+
+    def __call__(self, source: Source) -> Array:
+        """Return uint8 [*input shape] for a picture.
+
+        An array that has the input's shape already is what the network sees: it is returned as it is.
+
+        Raises:
+            InputError: if the picture cannot be read or the steps do not fit it.
+        """
+        if isinstance(source, np.ndarray) and source.dtype == np.uint8:
+            if source.shape == self._input.shape:
+                return source
+            if source.shape == (*self._input.shape, 1):
+                return source[..., 0]
+        image = open_image(source)
+        if self._function is not None:
+            return self._checked(self._call(self._function, image, self._input))
+        for operation, options in self._steps:
+            image = self._call(operation, image, self._input, **options)
+        return self._checked(np.asarray(self._channels(image)))
+
+    def _channels(self, image: Image.Image) -> Image.Image:
+        if self._input.channels == 1 and image.mode != "L":
+            return to_rgb(image).convert("L")
+        if self._input.channels == 3:
+            return to_rgb(image)
+        return image
+
+    def _call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except InputError:
+            raise
+        except Exception as error:
+            name = getattr(function, "__name__", str(function))
+            raise InputError(f"preprocessing step {name!r} failed: {type(error).__name__}: {error}") from error
+
+    def _checked(self, array: Any) -> Array:
+        if isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.shape == self._input.shape:
+            return array
+        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise InputError(f"preprocessing returned {found}, the network needs uint8 {list(self._input.shape)}")

@@ -1,0 +1,102 @@
+"""Opening the files that plugins declare: size and SHA-256 are checked before a byte is used."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+
+from bnncore.errors import ResourceError
+from bnncore.records import Resource
+
+__all__ = ["MANIFEST", "packaged", "read_resource", "resource_path"]
+
+MANIFEST = "manifest.json"
+
+
+def packaged(package: str, path: str) -> Resource:
+    """Return the record of a file that a package's ``manifest.json`` lists.
+
+    ``bnncore pack`` writes the manifest: ``{"files": {"weights.npz": {"size": 1, "sha256": "…"}}}``.
+
+    Args:
+        package: import name of the package; a plugin passes ``__package__`` or ``__name__``.
+        path: of the file inside the package, with ``/``.
+
+    Raises:
+        ResourceError: if the manifest cannot be read or does not list the file.
+    """
+    files = _manifest(package)
+    entry = files.get(path)
+    if not isinstance(entry, dict):
+        listed = ", ".join(sorted(files)) or "nothing"
+        raise ResourceError(f"{package}/{MANIFEST} does not list {path!r}, only {listed}; run bnncore pack")
+    try:
+        return Resource(package=package, path=path, size=entry["size"], sha256=entry["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResourceError(f"{package}/{MANIFEST}, {path!r}: expected size and sha256: {error}") from error
+
+
+def resource_path(resource: Resource) -> Path:
+    """Return where a resource lies, without importing its package.
+
+    Raises:
+        ResourceError: if the package is not installed as files.
+    """
+    return _folder(resource.package) / resource.path
+
+
+def read_resource(resource: Resource) -> bytes:
+    """Return the bytes of a resource.
+
+    Raises:
+        ResourceError: if it is missing, or its size or SHA-256 is not the declared one.
+    """
+    path = resource_path(resource)
+    try:
+        with path.open("rb") as file:
+            data = file.read(resource.size + 1)
+    except OSError as error:
+        raise ResourceError(
+            f"{path}: declared by {resource.package} but cannot be read ({error.strerror or error}); "
+            f"the distribution was built without it or was damaged: reinstall it"
+        ) from error
+    if len(data) != resource.size:
+        found = f"{path.stat().st_size} bytes"
+        raise ResourceError(
+            f"{path}: expected {resource.size} bytes, found {found}; reinstall {resource.package}"
+        )
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != resource.sha256:
+        raise ResourceError(
+            f"{path}: expected SHA-256 {resource.sha256}, found {digest}; the file was altered: "
+            f"reinstall {resource.package}"
+        )
+    return data
+
+
+@cache
+def _folder(package: str) -> Path:
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError) as error:
+        raise ResourceError(f"package {package!r} cannot be found: {error}") from error
+    if spec is None or not spec.submodule_search_locations:
+        raise ResourceError(f"package {package!r} cannot be found, or is no package with files")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _manifest(package: str) -> dict[str, object]:
+    path = _folder(package) / MANIFEST
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        files = content["files"]
+    except OSError as error:
+        raise ResourceError(f"{path}: cannot be read ({error.strerror or error}); run bnncore pack") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResourceError(f"{path}: expected JSON with 'files': {error}; run bnncore pack") from error
+    if not isinstance(files, dict):
+        raise ResourceError(f"{path}: expected a mapping in 'files'; run bnncore pack")
+    return files

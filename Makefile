@@ -1,0 +1,42 @@
+# make demo    set up an environment and classify a picture with each plugin
+# make test    set up everything and run the tests
+# make check   lint and types
+# make clean   remove what these made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROJECTS := hw . plugins/cifar10 plugins/cucumber9 plugins/mnist_lfc
+METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py plugins/*/pyproject.toml)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
+	@$(BIN)/bnncore classify cifar10 examples/ship.png
+	@$(BIN)/bnncore classify cucumber9 examples/cucumber.png
+
+test: $(VENV)/.tested
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+
+# One pip call for all projects, so that they find each other.
+$(VENV)/.installed: $(BIN)/python $(METADATA)
+	$(BIN)/python -m pip install --quiet $(addprefix --editable ,$(PROJECTS))
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

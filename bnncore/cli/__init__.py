@@ -1,0 +1,80 @@
+"""The command ``bnncore``: one module a command, imported when it is used.
+
+Exit codes: 0 all went well; 1 an error that bnncore names (one line on standard error); 2 wrong usage;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from bnncore import __version__
+from bnncore.errors import BnnError
+
+__all__ = ["cli", "main"]
+
+# Command -> one line of help. The module of the same name has a click command ``command``.
+_COMMANDS = {
+    "list": "List the installed datasets.",
+    "info": "Show what is known of a dataset.",
+    "classify": "Classify pictures.",
+    "explain": "Show where a dataset, its network and its backend come from.",
+    "plugins": "List the installed plugins and their state.",
+    "doctor": "Check this machine and every plugin, in plain words.",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module only when it runs, so that ``--help`` is quick."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        # ``list`` would hide the built-in within its own module.
+        module = importlib.import_module(f"bnncore.cli.{name}_")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bnncore")
+def cli() -> None:
+    r"""Classify pictures with binarized neural networks, on a CPU or on a PYNQ board's FPGA.
+
+    \b
+    Start here:
+      bnncore list                          what is installed
+      bnncore classify cucumber9 photo.jpg  classify a picture
+      bnncore doctor                        if something does not work
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every known error is one line on standard error and exit code 1."""
+    try:
+        result: Any = cli.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BnnError as error:
+        click.echo(f"bnncore: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output is gone (bnncore list | head): nothing is wrong.
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(result if isinstance(result, int) else 0)

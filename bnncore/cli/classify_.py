@@ -1,0 +1,89 @@
+"""``bnncore classify NAME IMAGE…``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bnncore import BnnError, Classifier, Prediction, get, load
+from bnncore.cli.output import bar, json_option, print_json
+
+__all__ = ["command"]
+
+
+@click.command("classify")
+@click.argument("name")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--backend", default="auto", show_default=True, help="auto, numpy, cpu, fpga or a plugin's.")
+@click.option("--topology", help="One of the dataset's networks; its first if left out.")
+@click.option("--top", default=1, show_default=True, type=click.IntRange(1), help="How many classes to show.")
+@json_option
+def command(
+    name: str, images: tuple[str, ...], backend: str, topology: str | None, top: int, as_json: bool
+) -> None:
+    """Classify each IMAGE with the dataset NAME.
+
+    NAME is an installed dataset (see bnncore list), or the path of an .npz file or a BNN-PYNQ parameter
+    folder. An image that cannot be read is reported, the others are classified, and the exit code is 1.
+    """
+    failed = False
+    results: list[dict[str, Any]] = []
+    with _open(name, backend, topology) as classifier:
+        for image in images:
+            try:
+                prediction = classifier.classify(image)
+            except BnnError as error:
+                failed = True
+                results.append({"image": image, "error": str(error)})
+                if not as_json:
+                    click.echo(f"bnncore: {error}", err=True)
+                continue
+            results.append(_as_dict(image, prediction, top))
+            if not as_json:
+                _print(image, prediction, top)
+    if as_json:
+        print_json(results)
+    if failed:
+        raise SystemExit(1)
+
+
+def _open(name: str, backend: str, topology: str | None) -> Classifier:
+    # A name is never a path, so what has a separator or a suffix is one.
+    if Path(name).name != name or Path(name).suffix:
+        return load(name, topology=topology, backend=backend)
+    return get(name, backend, topology=topology)
+
+
+def _as_dict(image: str, prediction: Prediction, top: int) -> dict[str, Any]:
+    return {
+        "image": image,
+        "label": prediction.label,
+        "index": prediction.index,
+        "confidence": prediction.confidence,
+        "top": [ranked._asdict() for ranked in prediction.top(top)],
+        "scores": prediction.scores.tolist(),
+        "note": prediction.note,
+        "backend": prediction.backend,
+        "seconds": prediction.seconds,
+    }
+
+
+def _print(image: str, prediction: Prediction, top: int) -> None:
+    shares = dict(zip(prediction.classes, prediction.confidences()))
+    width = max(len(name) for name in prediction.classes)
+    note = f"  ({prediction.note})" if prediction.note else ""
+    shown = prediction.top(top)
+    # The winner by the network's rule stands first, also where no bit is set.
+    if top == 1:
+        label = prediction.label
+        click.echo(
+            f"{image}: {label.ljust(width)} {bar(shares[label])} {shares[label]:4.0%}"
+            f"  {prediction.backend}{note}"
+        )
+        return
+    click.echo(f"{image}: {prediction.label}  {prediction.backend}{note}")
+    for ranked in shown:
+        share = shares[ranked.label]
+        click.echo(f"  {ranked.label.ljust(width)} {bar(share)} {share:4.0%}  score {ranked.score}")

@@ -1,0 +1,47 @@
+"""``bnncore list``."""
+
+from __future__ import annotations
+
+import click
+
+from bnncore import registry
+from bnncore.cli.output import json_option, print_json, table
+from bnncore.index import DATASETS, TOPOLOGIES
+
+__all__ = ["command"]
+
+
+@click.command("list")
+@click.option("--topologies", is_flag=True, help="List networks instead of datasets.")
+@json_option
+def command(topologies: bool, as_json: bool) -> None:
+    """List the installed datasets.
+
+    Reads metadata only: no plugin is imported.
+    """
+    group = TOPOLOGIES if topologies else DATASETS
+    claims = [claim for claim in registry.index.of(group) if not claim.blocked]
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": _name(claim.name, claim.declared, topologies),
+                    "distribution": claim.distribution,
+                    "version": claim.version,
+                }
+                for claim in claims
+            ]
+        )
+        return
+    if not claims:
+        click.echo("No dataset is installed. To get one: pip install bnn-cifar10")
+        return
+    rows = [
+        (_name(claim.name, claim.declared, topologies), claim.distribution, claim.version) for claim in claims
+    ]
+    click.echo(table(rows, ("NAME", "DISTRIBUTION", "VERSION")))
+
+
+def _name(name: str, declared: str, topologies: bool) -> str:
+    """Topologies are shown as they are spelt (cnvW1A1), datasets as ``names()`` gives them."""
+    return declared if topologies else name

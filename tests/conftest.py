@@ -1,0 +1,83 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tarfile
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import bnncore
+from bnncore.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Return the folder of reference data; skip where it is not at hand."""
+    place = os.environ.get("BNNCORE_TEST_DATA")
+    if not place or not Path(place).is_dir():
+        pytest.skip("BNNCORE_TEST_DATA does not name the folder of reference data")
+    return Path(place)
+
+
+@pytest.fixture(scope="session")
+def binparams(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with BNN-PYNQ's parameter sets as ``<dataset>/<network>``."""
+    target = tmp_path_factory.mktemp("binparams")
+    for archive in sorted((test_data / "bnn-pynq" / "params").glob("*.tar.xz")):
+        with tarfile.open(archive) as file:
+            file.extractall(target, filter="data")
+    return target
+
+
+@pytest.fixture
+def registry() -> Registry:
+    """Return a registry that has seen nothing yet."""
+    return Registry()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Return a function that puts a distribution on ``sys.path``, as pip would leave it, without pip.
+
+    ``install("bnn-x", {"bnncore.datasets": {"x": "bnn_x"}}, {"bnn_x/__init__.py": "…"}, version="1.0")``
+    writes a ``.dist-info`` folder and the files, and returns the folder that holds them.
+    """
+    before = set(sys.modules)
+
+    def put(
+        distribution: str,
+        entry_points: dict[str, dict[str, str]],
+        files: dict[str, str | bytes] | None = None,
+        version: str = "1.0",
+    ) -> Path:
+        site = tmp_path / f"site-{distribution}-{version}"
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        lines = []
+        for group, entries in entry_points.items():
+            lines.append(f"[{group}]")
+            lines += [f"{name} = {value}" for name, value in entries.items()]
+        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        for path, content in (files or {}).items():
+            place = site / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                place.write_bytes(content)
+            else:
+                place.write_text(textwrap.dedent(content))
+        monkeypatch.syspath_prepend(str(site))
+        bnncore.registry.refresh()
+        return site
+
+    yield put
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and str(tmp_path) in file:
+            del sys.modules[name]
+    bnncore.registry.refresh()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from bnnhw.executor import Executor, checked_batch
 from bnnhw.topology import Topology, matrix_stages
 
+from bnncore.errors import InputError
 from bnncore.images import Source
 from bnncore.prediction import Prediction
 from bnncore.preprocessing import Pipeline
@@ -52,13 +53,19 @@ class Engine:
 
     def stream(self, sources: Iterable[Source]) -> Iterator[Prediction]:
         """Yield a prediction for each picture, in order, holding one batch at a time."""
-        iterator = iter(sources)
+        iterator = enumerate(sources)
         while True:
             start = time.perf_counter()
-            batch = [self.pipeline(source) for source in islice(iterator, _BATCH)]
+            batch = [self._prepare(position, source) for position, source in islice(iterator, _BATCH)]
             if not batch:
                 return
             yield from self._predictions(self.executor.scores(np.stack(batch)), start, len(batch))
+
+    def _prepare(self, position: int, source: Source) -> npt.NDArray[np.uint8]:
+        try:
+            return self.pipeline(source)
+        except InputError as error:
+            raise InputError(f"picture {position} (from 0): {error}") from error
 
     def scores(self, batch: Any) -> npt.NDArray[np.int32]:
         """Return int32 [N, classes] for uint8 [N, *input shape]."""

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bnncore.names import canonical, is_name
 
@@ -38,7 +38,6 @@ class Claim:
         value: import path of the plugin.
         distribution: name of the distribution as it declares it.
         version: of the distribution.
-        blocked: why it must not be imported, or None.
     """
 
     group: str
@@ -47,7 +46,11 @@ class Claim:
     value: str
     distribution: str
     version: str
-    blocked: str | None = field(default=None)
+
+    @property
+    def blocked(self) -> str | None:
+        """Why it must not be imported now, or None; the environment is read at each look."""
+        return blocks(self.distribution, self.name)
 
     @property
     def owner(self) -> str:
@@ -87,16 +90,14 @@ class Index:
                         "(letters, digits, '-' and '_')"
                     )
                     continue
-                name = canonical(entry.name)
                 claims.append(
                     Claim(
                         group=group,
-                        name=name,
+                        name=canonical(entry.name),
                         declared=entry.name,
                         value=entry.value,
                         distribution=distribution,
                         version=version,
-                        blocked=blocks(distribution, name),
                     )
                 )
         claims.sort(key=lambda claim: (claim.group, claim.name, claim.distribution, claim.value))

@@ -62,8 +62,13 @@ class Registry:
         return (*self.index.faults, *(str(error) for error in self._host.faults))
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of all datasets that are not blocked, sorted; imports no plugin."""
-        return self.index.names(DATASETS)
+        """Return the names of all datasets that are not blocked, sorted; imports no plugin.
+
+        Metadata are read afresh, so that what was installed or removed meanwhile shows.
+        """
+        with self._lock:
+            self._index = Index.scan()
+            return self._index.names(DATASETS)
 
     def topology_names(self) -> tuple[str, ...]:
         """Return the names of all topologies as their plugins spell them, sorted."""

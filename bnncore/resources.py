@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from functools import cache
 from pathlib import Path
 
 from bnncore.errors import ResourceError
@@ -77,7 +76,6 @@ def read_resource(resource: Resource) -> bytes:
     return data
 
 
-@cache
 def _folder(package: str) -> Path:
     try:
         spec = importlib.util.find_spec(package)

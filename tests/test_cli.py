@@ -1,0 +1,226 @@
+"""The command line: what a newcomer and a script see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bnnhw.network import LayerParameters, Network
+from PIL import Image
+
+import bnncore
+from bnncore.cli import main
+from bnncore.formats.npz import write_npz
+from bnncore.index import DATASETS, TOPOLOGIES
+
+COMMANDS = ("list", "info", "classify", "explain", "plugins", "doctor")
+
+
+@pytest.fixture
+def bnn(capsys):
+    """Return a function that runs the command and returns exit code, output and errors."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """Return a parameter file that calls light pictures "light" and dark ones "dark"."""
+    topology = bnncore.Topology(
+        name="shade", input=bnncore.Input(height=4, width=4), layers=(bnncore.Dense(outputs=2),)
+    )
+    rows = np.stack([np.ones(16, np.int8), -np.ones(16, np.int8)])
+    layer = LayerParameters(weights=rows, thresholds=np.zeros((2, 0), np.int32))
+    path = tmp_path / "shade.npz"
+    write_npz(path, Network(topology=topology, layers=(layer,)), classes=("light", "dark"))
+    return path
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "night.png"
+    Image.new("L", (8, 8), 10).save(path)
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_listed_and_helps(bnn, command):
+    assert f"  {command} " in bnn("--help")[1]
+    code, out, _ = bnn(command, "--help")
+    assert code == 0
+    assert out.startswith("Usage: ")
+
+
+def test_classify_prints_label_bar_and_backend(bnn, weights, picture):
+    code, out, _ = bnn("classify", weights, picture, "--backend", "numpy")
+    assert code == 0
+    assert out.startswith(f"{picture}: dark ")
+    assert "numpy" in out
+    assert "100%" in out
+
+
+def test_classify_json_carries_the_exact_scores(bnn, weights, picture):
+    code, out, _ = bnn("classify", weights, picture, "--json")
+    (answer,) = json.loads(out)
+    # q(10) = -118, sixteen pixels, scores in units of 1/256.
+    assert answer["scores"] == [2 * 16 * -118, 2 * 16 * 118]
+    assert (code, answer["label"], answer["index"]) == (0, "dark", 1)
+
+
+def test_classify_top_shows_more_classes(bnn, weights, picture):
+    _, out, _ = bnn("classify", weights, picture, "--top", 2)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == ["dark", "light"]
+
+
+def test_one_bad_picture_is_reported_and_the_others_classified(bnn, weights, picture, tmp_path):
+    code, out, err = bnn("classify", weights, tmp_path / "missing.png", picture)
+    assert code == 1
+    assert "missing.png: cannot be read" in err
+    assert f"{picture}: dark" in out
+
+
+def test_an_unknown_dataset_is_one_line_and_exit_code_1(bnn, picture):
+    code, out, err = bnn("classify", "no-such", picture)
+    assert (code, out) == (1, "")
+    assert err.startswith("bnncore: no installed distribution offers dataset 'no_such'")
+    assert len(err.splitlines()) == 1
+
+
+def test_wrong_usage_is_exit_code_2(bnn):
+    assert bnn("classify")[0] == 2
+    assert bnn("no-such-command")[0] == 2
+
+
+@pytest.fixture
+def pets(install, weights):
+    """Install a dataset plugin with all its files, on a topology of its own."""
+    golden = weights.parent / "golden.npz"
+    card = {
+        "title": "Light and dark",
+        "description": "Tells light from dark.",
+        "source": "made up",
+        "licenses": {"weights": "BSD-3-Clause", "data": "none"},
+        "metrics": [
+            {
+                "name": "accuracy",
+                "value": 1.0,
+                "samples": 2,
+                "data": "two",
+                "method": "once",
+                "topology": "shade",
+            }
+        ],
+        "recipe": {},
+        "networks": {},
+    }
+    with bnncore.load(weights, backend="numpy") as classifier:
+        inputs = np.zeros((2, 4, 4), np.uint8)
+        np.savez(golden, inputs=inputs, scores=classifier.scores(inputs))
+        topology = classifier.topology
+    files = {
+        "weights.npz": weights.read_bytes(),
+        "golden.npz": golden.read_bytes(),
+        "classes.txt": b"light\ndark\n",
+        "card.json": json.dumps(card).encode(),
+    }
+    import hashlib
+
+    manifest = {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
+    }
+    source = f'''
+from bnncore import Dataset, Dense, Input, Parameters, Topology, hookimpl, packaged
+
+@hookimpl
+def bnncore_topology(name):
+    return Topology(name="shade", input=Input(height=4, width=4), layers=(Dense(outputs=2),))
+
+@hookimpl
+def bnncore_dataset(name):
+    return Dataset(name="pets", title="Light and dark", classes=packaged(__name__, "classes.txt"),
+                   card=packaged(__name__, "card.json"), topologies=("shade",))
+
+@hookimpl
+def bnncore_parameters(dataset, topology):
+    return Parameters(dataset=dataset, topology=topology, topology_digest="{topology.digest}",
+                      resource=packaged(__name__, "weights.npz"), golden=packaged(__name__, "golden.npz"))
+'''
+    site = install(
+        "bnn-pets",
+        {DATASETS: {"pets": "bnn_pets"}, TOPOLOGIES: {"shade": "bnn_pets"}},
+        {
+            "bnn_pets/__init__.py": source,
+            "bnn_pets/manifest.json": json.dumps({"files": manifest}),
+            **{f"bnn_pets/{name}": data for name, data in files.items()},
+        },
+    )
+    return site / "bnn_pets"
+
+
+def test_list_names_what_is_installed(bnn, pets):
+    code, out, _ = bnn("list")
+    assert code == 0
+    assert "pets" in out
+    assert {"name": "pets", "distribution": "bnn-pets", "version": "1.0"} in json.loads(
+        bnn("list", "--json")[1]
+    )
+
+
+def test_info_shows_classes_figures_and_licences(bnn, pets):
+    code, out, _ = bnn("info", "pets")
+    assert code == 0
+    for text in ("Light and dark", "bnn-pets 1.0", "2: light, dark", "weights: BSD-3-Clause", "on 2 of two"):
+        assert text in out
+    assert json.loads(bnn("info", "pets", "--json")[1])["parameters"] == 32
+
+
+def test_explain_names_the_owner_of_each_part_and_the_backend(bnn, pets):
+    code, out, _ = bnn("explain", "pets", "--json")
+    explained = json.loads(out)
+    assert code == 0
+    assert {part["part"]: part["owner"] for part in explained["parts"]}["topology"] == "bnn-pets 1.0"
+    assert explained["backend"] in [each["backend"] for each in explained["backends"]]
+    assert "chosen by auto" in bnn("explain", "pets")[1]
+
+
+def test_plugins_shows_conflicts_and_blocks(bnn, pets, install, monkeypatch):
+    install("bnn-pets-too", {DATASETS: {"pets": "bnn_pets_too"}})
+    _, out, _ = bnn("plugins", "--json")
+    states = {row["distribution"]: row["state"] for row in json.loads(out)["plugins"] if row["name"] == "pets"}
+    assert all("conflict" in state for state in states.values())
+    monkeypatch.setenv("BNNCORE_DISABLE", "bnn-pets-too")
+    bnncore.registry.refresh()
+    assert "blocked" in bnn("plugins")[1]
+
+
+def test_doctor_replays_golden_vectors_and_finds_nothing_wrong(bnn, pets):
+    code, out, _ = bnn("doctor")
+    assert code == 0
+    assert "dataset pets: shade: 2 golden vectors agree" in out
+    assert "All is well." in out
+
+
+def test_doctor_names_an_altered_file_and_exits_with_1(bnn, pets):
+    data = bytearray((pets / "weights.npz").read_bytes())
+    data[len(data) // 2] ^= 1
+    (pets / "weights.npz").write_bytes(data)
+    code, out, _ = bnn("doctor", "--json")
+    problems = [finding for finding in json.loads(out)["findings"] if finding["state"] == "problem"]
+    assert code == 1
+    assert ["the file was altered" in problem["text"] for problem in problems] == [True]
+
+
+def test_doctor_shows_a_broken_plugin_in_full(bnn, pets, install):
+    install("bnn-bad", {DATASETS: {"bad": "bnn_bad"}}, {"bnn_bad.py": "raise RuntimeError('kaputt')"})
+    code, out, _ = bnn("doctor")
+    assert code == 1
+    assert "bnn-bad 1.0" in out
+    assert "kaputt" in out

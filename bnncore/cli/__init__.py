@@ -24,6 +24,7 @@ _COMMANDS = {
     "classify": "Classify pictures.",
     "explain": "Show where a dataset, its network and its backend come from.",
     "plugins": "List the installed plugins and their state.",
+    "pack": "Put trained parameters into a plugin project.",
     "doctor": "Check this machine and every plugin, in plain words.",
 }
 

@@ -1,0 +1,95 @@
+"""``bnncore pack PROJECT [PARAMETERS]``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bnncore.cli.output import json_option, print_json, table
+
+__all__ = ["command"]
+
+
+@click.command("pack")
+@click.argument("project", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("parameters", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--topology", help="Of a BNN-PYNQ parameter folder, which does not say it.")
+@click.option("--into", default="", help="Folder inside the package, for a dataset's second network.")
+@click.option(
+    "--metrics",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON list of measured figures for the card: name, value, samples, data, method, topology.",
+)
+@click.option(
+    "--bit", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A bitstream to put in."
+)
+@click.option("--hwh", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its hand-off file.")
+@json_option
+def command(
+    project: Path,
+    parameters: Path | None,
+    topology: str | None,
+    into: str,
+    metrics: Path | None,
+    bit: Path | None,
+    hwh: Path | None,
+    as_json: bool,
+) -> None:
+    """Put trained PARAMETERS into the plugin PROJECT, and bring its hashes up to date.
+
+    PARAMETERS is an .npz file, a folder with weights.npz, or a BNN-PYNQ parameter folder. Golden vectors and
+    the card's figures are written with them. Without PARAMETERS only manifest.json is written anew.
+    """
+    from bnncore.files import write_atomically
+    from bnncore.packing import find_package, write_manifest
+
+    package = find_package(project)
+    for given, name in ((bit, "design.bit"), (hwh, "design.hwh")):
+        if given is not None:
+            write_atomically(package / name, given.read_bytes())
+    if parameters is not None:
+        _pack(package, parameters, topology, into, metrics)
+    files = write_manifest(package)
+    if as_json:
+        print_json({"package": str(package), "files": files})
+        return
+    rows = [(name, f"{entry['size']:,}", str(entry["sha256"])[:16]) for name, entry in files.items()]
+    click.echo(table(rows, ("FILE", "BYTES", "SHA-256")))
+
+
+def _pack(package: Path, parameters: Path, topology: str | None, into: str, metrics: Path | None) -> None:
+    from bnncore import ParameterError, load
+    from bnncore.formats.classes import read_classes
+    from bnncore.formats.npz import read_npz
+    from bnncore.packing import CLASSES, WEIGHTS, pack_network
+
+    if (parameters / WEIGHTS).is_file():
+        parameters /= WEIGHTS
+    if parameters.is_dir():
+        classifier = load(parameters, topology=topology)
+        network, names = classifier.job.network(), classifier.classes
+    else:
+        file = read_npz(parameters)
+        network, names = file.network, file.classes or ()
+    ours = read_classes(package / CLASSES, network.topology.outputs)
+    if names and names != ours:
+        raise ParameterError(
+            f"{parameters}: trained for the classes {', '.join(names)}, but {package / CLASSES} lists "
+            f"{', '.join(ours)}; they must be the same, in the same order"
+        )
+    pack_network(package, network, into=into, metrics=_metrics(metrics))
+
+
+def _metrics(path: Path | None) -> Any:
+    from bnncore import ParameterError
+    from bnncore.card import Metric
+
+    if path is None:
+        return None
+    try:
+        return [Metric(**each) for each in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise ParameterError(f"{path}: expected a JSON list of metrics: {error}") from error

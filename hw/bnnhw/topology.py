@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, Literal, Union
 
 from attrs import asdict, field, frozen
-from attrs.validators import in_, instance_of
 
 from bnnhw.errors import TopologyError
 
@@ -56,6 +55,24 @@ def _whole(low: int, high: int) -> Any:
             )
 
     return check
+
+
+def _instance(kind: type) -> Any:
+    """Return an attrs validator for a record or text of one type; attrs' own raises TypeError."""
+
+    def check(instance: object, attribute: Any, value: object) -> None:
+        if not isinstance(value, kind):
+            owner = type(instance).__name__
+            raise TopologyError(f"{owner}.{attribute.name} must be {kind.__name__}, not {value!r}")
+
+    return check
+
+
+def _as_layers(given: Iterable[Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(given)
+    except TypeError:
+        raise TopologyError(f"layers must be a sequence of records, not {given!r}") from None
 
 
 @frozen(kw_only=True)
@@ -132,12 +149,18 @@ class Dense:
 Layer = Union[Conv, Pool, Dense]
 
 
-def _layers(given: Iterable[Layer]) -> tuple[Layer, ...]:
-    return tuple(given)
+def _layer_records(instance: Any, attribute: Any, value: tuple[object, ...]) -> None:
+    for position, layer in enumerate(value):
+        if not isinstance(layer, (Conv, Pool, Dense)):
+            raise TopologyError(
+                f"topology {instance.name!r}, layer {position} ({type(layer).__name__}): "
+                "expected a Conv, Pool or Dense record"
+            )
 
 
-def _folded(given: Iterable[FoldingLayer]) -> tuple[FoldingLayer, ...]:
-    return tuple(given)
+def _output(instance: object, attribute: Any, value: object) -> None:
+    if value not in ("scores", "bits"):
+        raise TopologyError(f"Topology.output must be 'scores' or 'bits', not {value!r}")
 
 
 _KINDS: dict[str, type[Conv] | type[Pool] | type[Dense]] = {"conv": Conv, "pool": Pool, "dense": Dense}
@@ -162,13 +185,13 @@ class Topology:
         TopologyError: if the layers do not fit together.
     """
 
-    name: str = field(validator=instance_of(str))
-    input: Input = field(validator=instance_of(Input))
-    layers: tuple[Layer, ...] = field(converter=_layers)
+    name: str = field(validator=_instance(str))
+    input: Input = field(validator=_instance(Input))
+    layers: tuple[Layer, ...] = field(converter=_as_layers, validator=_layer_records)
     weight_bits: int = field(default=1, validator=_whole(1, 2))
     activation_bits: int = field(default=1, validator=_whole(1, 2))
-    output: Literal["scores", "bits"] = field(default="scores", validator=in_(("scores", "bits")))
-    summary: str = field(default="", eq=False)
+    output: Literal["scores", "bits"] = field(default="scores", validator=_output)
+    summary: str = field(default="", eq=False, validator=_instance(str))
 
     def __attrs_post_init__(self) -> None:
         stages(self)
@@ -293,8 +316,6 @@ def stages(topology: Topology) -> tuple[MatrixStage | PoolStage, ...]:
     flat = False
     for position, layer in enumerate(layers):
         where = f"topology {topology.name!r}, layer {position} ({type(layer).__name__})"
-        if not isinstance(layer, (Conv, Pool, Dense)):
-            raise TopologyError(f"{where}: expected a Conv, Pool or Dense record")
         if flat and not isinstance(layer, Dense):
             raise TopologyError(f"{where}: only Dense layers can follow a Dense layer")
         if isinstance(layer, Pool):
@@ -396,6 +417,12 @@ class FoldingLayer:
     simd: int = field(validator=_whole(1, 64))
 
 
+def _folding_layers(instance: object, attribute: Any, value: tuple[object, ...]) -> None:
+    for position, layer in enumerate(value):
+        if not isinstance(layer, FoldingLayer):
+            raise TopologyError(f"Folding.layers[{position}] must be a FoldingLayer, not {layer!r}")
+
+
 @frozen(kw_only=True)
 class Folding:
     """PE and SIMD of every layer that has weights, in order.
@@ -404,7 +431,7 @@ class Folding:
     (BNN-PYNQ format, section 2.1), and nothing else: the parameters themselves do not know it.
     """
 
-    layers: tuple[FoldingLayer, ...] = field(converter=_folded)
+    layers: tuple[FoldingLayer, ...] = field(converter=_as_layers, validator=_folding_layers)
 
     @classmethod
     def of(cls, *pairs: tuple[int, int]) -> Folding:

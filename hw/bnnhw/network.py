@@ -93,7 +93,8 @@ def _checked_array(
             f"{where}: expected {np.dtype(dtype).name} {list(shape)}, found {found.dtype} {list(found.shape)}"
         )
     array = np.ascontiguousarray(found)
-    if array.flags.writeable:
+    # A read-only view may be of memory that others can still write.
+    if array.flags.writeable or not array.flags.owndata:
         array = array.copy()
         array.flags.writeable = False
     return array

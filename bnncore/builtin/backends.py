@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bnncore.hookspecs import hookimpl
 from bnncore.records import Backend
 
 if TYPE_CHECKING:
+    from bnnhw.cpu import CpuExecutor
     from bnnhw.reference import NumpyExecutor
 
     from bnncore.backends import Job
@@ -15,6 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["bnncore_backend"]
 
 _BACKENDS = {
+    "cpu": Backend(
+        name="cpu",
+        executor=f"{__name__}:cpu_executor",
+        obstacle=f"{__name__}:no_kernels",
+        priority=50,
+        summary="C kernels for the processor at hand",
+    ),
     "numpy": Backend(
         name="numpy",
         executor=f"{__name__}:numpy_executor",
@@ -29,6 +40,31 @@ _BACKENDS = {
 def bnncore_backend(name: str) -> Backend | None:
     """Return one of the built-in backends."""
     return _BACKENDS.get(name)
+
+
+def no_kernels(job: Job) -> str | None:
+    """Return why the C kernels cannot run, or None if they are compiled. Say so once, for they should be."""
+    if find_spec("bnnhw._cpu") is not None:
+        return None
+    _warn_of_no_kernels()
+    return "bnncore-hw was installed without a C compiler, so its kernels are missing"
+
+
+@lru_cache(maxsize=1)
+def _warn_of_no_kernels() -> None:
+    warnings.warn(
+        "bnncore-hw was installed without a C compiler, so numpy does the work, many times slower; "
+        "install gcc or clang, then 'pip install --force-reinstall --no-cache-dir bnncore-hw'",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def cpu_executor(job: Job) -> CpuExecutor:
+    """Run the job with the C kernels."""
+    from bnnhw.cpu import CpuExecutor
+
+    return CpuExecutor(job.network(), threads=job.threads)
 
 
 def nothing(job: Job) -> str | None:

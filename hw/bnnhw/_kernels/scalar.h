@@ -1,0 +1,130 @@
+/* XNOR and popcount on 64-bit words, for any compiler. Included once with each way of counting bits:
+ * define SCALAR_VARIANT, SCALAR_NAME and BNN_POPCOUNT first.
+ *
+ * Packed weights: words [output][plane][run][word], as they are given; bytes as in bytes.h.
+ */
+#include <string.h>
+
+#include "bytes.h"
+#include "layer.h"
+#include "store.h"
+#include "walk.h"
+
+static ptrdiff_t words(const bnn_layer *layer) { return (ptrdiff_t)layer->planes * layer->runs * layer->run; }
+
+static size_t packed(const bnn_layer *layer) {
+    if (layer->kind == BNN_BYTES) return bnn_bytes_packed(layer);
+    return (size_t)layer->outputs * (size_t)words(layer) * sizeof(uint64_t);
+}
+
+static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
+    const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;
+    if (layer->kind == BNN_BYTES) {
+        bnn_bytes_pack(layer, rows->bytes, to);
+        return;
+    }
+    for (int output = 0; output < layer->outputs; output++) {
+        for (int plane = 0; plane < layer->planes; plane++) {
+            memcpy((uint64_t *)to + (output * layer->planes + plane) * window,
+                   rows->bits + (plane * (ptrdiff_t)layer->outputs + output) * window,
+                   (size_t)window * sizeof(uint64_t));
+        }
+    }
+}
+
+static size_t scratch(const bnn_layer *layer, int images) {
+    (void)layer;
+    (void)images;
+    return 0;
+}
+
+/* Inputs that differ from one neuron's weights, for `count` windows; `ternary` and `count` are constants. */
+BNN_INLINE void differing(const bnn_layer *layer, const uint64_t *weight, const uint64_t *const *window,
+                          int ternary, int count, int32_t *sum) {
+    uint64_t sums[BNN_TILE] = {0};
+    for (int plane = 0; plane < layer->planes; plane++) {
+        for (int run = 0; run < layer->runs; run++) {
+            const ptrdiff_t from = run * layer->in_row;
+            for (int i = 0; i < layer->run; i++) {
+                const uint64_t bits = *weight++;
+                for (int w = 0; w < count; w++) {
+                    const uint64_t *at = window[w] + from;
+                    sums[w] += BNN_POPCOUNT(ternary ? at[2 * i + 1] & (bits ^ at[2 * i]) : bits ^ at[i]);
+                }
+            }
+        }
+    }
+    for (int w = 0; w < count; w++) sum[w] = (int32_t)sums[w];
+}
+
+static int32_t not_zero(const bnn_layer *layer, const uint64_t *window) {
+    uint64_t sum = 0;
+    for (int run = 0; run < layer->runs; run++) {
+        for (int i = 0; i < layer->run; i++) sum += BNN_POPCOUNT(window[run * layer->in_row + 2 * i + 1]);
+    }
+    return (int32_t)sum;
+}
+
+BNN_INLINE void values(const bnn_layer *layer, int group, const uint64_t *const *window, int ternary, int count,
+                       int32_t (*value)[BNN_GROUP]) {
+    const int first = group * BNN_GROUP;
+    const int used = layer->outputs - first < BNN_GROUP ? layer->outputs - first : BNN_GROUP;
+    const uint64_t *weight = (const uint64_t *)layer->weights + first * words(layer);
+    int32_t offset[BNN_TILE] = {0}, sum[BNN_TILE];
+    for (int w = 0; ternary && w < count; w++) offset[w] = layer->alpha * not_zero(layer, window[w]);
+    for (int i = 0; i < used; i++, weight += words(layer)) {
+        differing(layer, weight, window, ternary, count, sum);
+        for (int w = 0; w < count; w++) value[w][i] = ternary ? layer->beta * sum[w] - offset[w] : sum[w];
+    }
+    for (int i = used; i < BNN_GROUP; i++) {
+        for (int w = 0; w < count; w++) value[w][i] = 0;
+    }
+}
+
+BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, int ternary) {
+    const uint64_t *window[BNN_TILE] = {0};
+    int32_t value[BNN_TILE][BNN_GROUP];
+    const uint64_t *first = in + span->in;
+    if (layer->pooled) {
+        window[0] = first;
+        window[1] = first + layer->in_column;
+        window[2] = first + layer->in_line;
+        window[3] = first + layer->in_line + layer->in_column;
+        values(layer, span->group, window, ternary, 4, value);
+        for (int i = 0; i < BNN_GROUP; i++) {
+            for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
+        }
+        bnn_store(layer, span->group, value[0], out, span->out);
+        return;
+    }
+    for (int w = 0; w < span->positions; w++) window[w] = first + w * span->in_step;
+    switch (span->positions) {
+    case 4: values(layer, span->group, window, ternary, 4, value); break;
+    case 3: values(layer, span->group, window, ternary, 3, value); break;
+    case 2: values(layer, span->group, window, ternary, 2, value); break;
+    default: values(layer, span->group, window, ternary, 1, value);
+    }
+    for (int w = 0; w < span->positions; w++) {
+        bnn_store(layer, span->group, value[w], out, span->out + w * span->out_step);
+    }
+}
+
+static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *unused) {
+    (void)unused;
+    tile(layer, span, in, out, 0);
+}
+
+static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *unused) {
+    (void)unused;
+    tile(layer, span, in, out, 1);
+}
+
+static void run(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+    switch (layer->kind) {
+    case BNN_BYTES: bnn_walk(layer, in, out, images, memory, bnn_bytes_tile); break;
+    case BNN_BITS: bnn_walk(layer, in, out, images, memory, bits_tile); break;
+    default: bnn_walk(layer, in, out, images, memory, ternary_tile);
+    }
+}
+
+const bnn_variant SCALAR_VARIANT = {SCALAR_NAME, packed, pack, scratch, run};

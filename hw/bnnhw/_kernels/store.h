@@ -1,0 +1,49 @@
+/* Turn a group's values into what the layer yields, one position at a time, without special instructions. */
+#ifndef BNN_STORE_H
+#define BNN_STORE_H
+
+#include "layer.h"
+
+/* One bit a neuron: 1 where its value is below its limit. */
+BNN_INLINE uint64_t bnn_fired(const int32_t *value, const int32_t *limit) {
+    uint64_t word = 0;
+    for (int i = 0; i < BNN_GROUP; i++) word |= (uint64_t)(value[i] < limit[i]) << i;
+    return word;
+}
+
+/* Limits of a group: those of the lower threshold, and further on those of the upper. */
+BNN_INLINE const int32_t *bnn_limits(const bnn_layer *layer, int threshold, int group) {
+    return layer->limits + ((ptrdiff_t)threshold * layer->groups + group) * BNN_GROUP;
+}
+
+/* Above the lower threshold is 0 or +1, above the upper is +1: as sign and "is not zero". */
+BNN_INLINE void bnn_store_ternary(uint64_t lower, uint64_t upper, uint64_t *out) {
+    out[0] = upper;
+    out[1] = upper | ~lower;
+}
+
+BNN_INLINE void bnn_store_scores(const bnn_layer *layer, int group, const int32_t *value, int32_t *out) {
+    const int first = group * BNN_GROUP;
+    const int count = layer->outputs - first < BNN_GROUP ? layer->outputs - first : BNN_GROUP;
+    if (layer->result == BNN_SCORES) {
+        for (int i = 0; i < count; i++) out[i] = layer->base[first + i] - layer->scale * value[i];
+    } else {
+        for (int i = 0; i < count; i++) out[i] = value[i] < layer->limits[first + i];
+    }
+}
+
+BNN_INLINE void bnn_store(const bnn_layer *layer, int group, const int32_t *value, void *out, ptrdiff_t at) {
+    switch (layer->result) {
+    case BNN_ONE_BIT:
+        ((uint64_t *)out)[at] = bnn_fired(value, bnn_limits(layer, 0, group));
+        break;
+    case BNN_TWO_BIT:
+        bnn_store_ternary(bnn_fired(value, bnn_limits(layer, 0, group)),
+                          bnn_fired(value, bnn_limits(layer, 1, group)), (uint64_t *)out + at);
+        break;
+    default:
+        bnn_store_scores(layer, group, value, (int32_t *)out + at);
+    }
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* The loops that all variants share: over groups of neurons, images, rows, and tiles of windows.
+ *
+ * A dense layer has one window an image, so there the images are the windows of one row.
+ */
+#ifndef BNN_WALK_H
+#define BNN_WALK_H
+
+#include "layer.h"
+
+/* `windows` neighbouring positions (1 to BNN_TILE) for one group of neurons, or the single pooled position of
+ * a 2x2 block. Offsets of windows are in elements of the input map, those of outputs in words or int32. */
+typedef struct {
+    int group;
+    int positions;
+    ptrdiff_t in, in_step; /* first window, and from one to the next (not used for a pooled position) */
+    ptrdiff_t out, out_step;
+    ptrdiff_t index; /* number of the first position within the images given; not pooled: of the window */
+} bnn_span;
+
+BNN_INLINE int bnn_is_dense(const bnn_layer *layer) {
+    return layer->rows == 1 && layer->columns == 1 && !layer->pooled;
+}
+
+/* Neurons of one output pixel, or one image's scores, lie `out_word` elements apart by group. */
+BNN_INLINE ptrdiff_t bnn_out_word(const bnn_layer *layer) {
+    switch (layer->result) {
+    case BNN_ONE_BIT: return 1;
+    case BNN_TWO_BIT: return 2;
+    default: return BNN_GROUP;
+    }
+}
+
+typedef void bnn_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *scratch);
+
+BNN_INLINE void bnn_walk(const bnn_layer *layer, const void *in, void *out, int images, void *scratch,
+                         bnn_tile *tile) {
+    const int dense = bnn_is_dense(layer);
+    const int columns = dense ? images : layer->columns;
+    const ptrdiff_t in_step = dense ? layer->in_image : layer->in_column;
+    const ptrdiff_t out_step = dense ? layer->out_image : layer->out_column;
+    const int most = layer->pooled ? 1 : BNN_TILE;
+    const int block = layer->pooled ? 2 : 1;
+    if (dense) images = 1;
+    for (int group = 0; group < layer->groups; group++) {
+        for (int image = 0; image < images; image++) {
+            for (int row = 0; row < layer->rows; row++) {
+                bnn_span span;
+                span.group = group;
+                span.in_step = in_step;
+                span.out_step = out_step;
+                for (int column = 0; column < columns; column += most) {
+                    span.positions = columns - column < most ? columns - column : most;
+                    span.in = image * layer->in_image + (ptrdiff_t)row * block * layer->in_line +
+                              (ptrdiff_t)column * block * in_step;
+                    span.out = image * layer->out_image + layer->out_start + row * layer->out_row +
+                               column * out_step + group * bnn_out_word(layer);
+                    span.index = ((ptrdiff_t)image * layer->rows + row) * columns + column;
+                    tile(layer, &span, in, out, scratch);
+                }
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,228 @@
+"""The C kernels return the reference's integers, for every variant that this machine can run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from bnnhw.errors import BackendError, InputError
+from bnnhw.reference import scores
+from bnnhw.topology import Conv, Dense, Input, Pool, Topology
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bnncore.builtin.topologies import TOPOLOGIES
+from tests.hw.networks import networks, random_images, random_network
+
+cpu = pytest.importorskip(
+    "bnnhw.cpu", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
+)
+
+ISAS = [name for name, runs in cpu.variants().items() if runs]
+
+SMALL = Topology(
+    name="small",
+    input=Input(height=9, width=8, channels=3),
+    layers=(Conv(outputs=70), Conv(outputs=64), Pool(), Dense(outputs=10)),
+)
+
+
+def small(seed: int = 0):
+    return random_network(SMALL, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
+@given(network=networks(), count=st.integers(1, 19), seed=st.integers(0, 2**32 - 1))
+def test_scores_are_the_references(isa, network, count, seed):
+    batch = random_images(network.topology.input, count, np.random.default_rng(seed))
+    executor = cpu.CpuExecutor(network, isa=isa, threads=1)
+    found = executor.scores(batch)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, scores(network, batch))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=lambda topology: topology.name)
+def test_published_networks(isa, topology):
+    random = np.random.default_rng(5)
+    network = random_network(topology, random, lowest=-1)
+    batch = random_images(topology.input, 3, random)
+    found = cpu.CpuExecutor(network, isa=isa).scores(batch)
+    np.testing.assert_array_equal(found, scores(network, batch))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("input_bits", [1, 8])
+def test_longest_sums(isa, input_bits):
+    """A fan-in that overflows 8 and 16 bits, at the ends of what it can reach."""
+    topology = Topology(
+        name="long",
+        input=Input(height=256, width=300, bits=input_bits),
+        layers=(Dense(outputs=3),),
+        weight_bits=2,
+        activation_bits=2,
+    )
+    network = random_network(topology, np.random.default_rng(1))
+    network.layers[0].weights.flags.writeable = True
+    for row, value in enumerate((-2, 1, 0)):
+        network.layers[0].weights[row] = value
+    batch = np.stack([np.full((256, 300), value, np.uint8) for value in (0, 255)])
+    found = cpu.CpuExecutor(network, isa=isa).scores(batch)
+    np.testing.assert_array_equal(found, scores(network, batch))
+
+
+def test_empty_batch_gives_no_scores():
+    found = cpu.CpuExecutor(small()).scores(np.empty((0, 9, 8, 3), np.uint8))
+    assert found.shape == (0, 10)
+    assert found.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        np.zeros((2, 9, 8), np.uint8),
+        np.zeros((9, 8, 3), np.uint8),
+        np.zeros((2, 9, 8, 3), np.int8),
+        np.zeros((2, 9, 8, 3), np.float32),
+        np.zeros((), np.uint8),
+        [[0]],
+        None,
+    ],
+    ids=["no channels", "no batch axis", "int8", "float32", "scalar", "list", "nothing"],
+)
+def test_wrong_batches_are_refused(batch):
+    with pytest.raises(InputError, match="expected a uint8 array"):
+        cpu.CpuExecutor(small()).scores(batch)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda batch: batch[::2],
+        lambda batch: batch[::-1],
+        lambda batch: np.asfortranarray(batch),
+        lambda batch: batch.transpose(0, 2, 1, 3).copy().transpose(0, 2, 1, 3),
+    ],
+    ids=["every second", "backwards", "fortran order", "transposed"],
+)
+def test_views_are_read_as_they_look(view):
+    network = small()
+    batch = view(random_images(SMALL.input, 6, np.random.default_rng(0)))
+    np.testing.assert_array_equal(cpu.CpuExecutor(network).scores(batch), scores(network, batch))
+
+
+def test_read_only_batch_is_left_alone():
+    network = small()
+    batch = random_images(SMALL.input, 2, np.random.default_rng(0))
+    batch.flags.writeable = False
+    before = batch.copy()
+    np.testing.assert_array_equal(cpu.CpuExecutor(network).scores(batch), scores(network, batch))
+    np.testing.assert_array_equal(batch, before)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same(threads, monkeypatch):
+    monkeypatch.setattr(cpu, "_WORTH_A_THREAD", 1)
+    network = small()
+    batch = random_images(SMALL.input, 517, np.random.default_rng(0))
+    executor = cpu.CpuExecutor(network, threads=threads)
+    np.testing.assert_array_equal(executor.scores(batch), scores(network, batch))
+
+
+def test_one_executor_serves_many_threads():
+    network = small()
+    batches = [random_images(SMALL.input, 40, np.random.default_rng(seed)) for seed in range(8)]
+    expected = [scores(network, batch) for batch in batches]
+    executor = cpu.CpuExecutor(network, threads=2)
+    wrong = []
+
+    def classify(batch, wanted):
+        for _ in range(20):
+            if not np.array_equal(executor.scores(batch), wanted):
+                wrong.append(batch)
+
+    threads = [threading.Thread(target=classify, args=pair) for pair in zip(batches, expected)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_workspaces_are_used_again():
+    executor = cpu.CpuExecutor(small(), threads=1)
+    batch = random_images(SMALL.input, 3, np.random.default_rng(0))
+    for _ in range(5):
+        executor.scores(batch)
+    assert len(executor._idle) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_can_go_on(monkeypatch):
+    monkeypatch.setattr(cpu, "_WORTH_A_THREAD", 1)
+    network = small()
+    batch = random_images(SMALL.input, 300, np.random.default_rng(0))
+    executor = cpu.CpuExecutor(network, threads=2)
+    expected = executor.scores(batch)
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=lambda: sender.send(executor.scores(batch)))
+    child.start()
+    assert receiver.poll(30)
+    np.testing.assert_array_equal(receiver.recv(), expected)
+    child.join()
+
+
+def test_closed_executor_says_so():
+    executor = cpu.CpuExecutor(small())
+    executor.close()
+    executor.close()
+    with pytest.raises(BackendError, match="closed"):
+        executor.scores(np.zeros((1, 9, 8, 3), np.uint8))
+
+
+def test_too_large_a_network_is_refused(monkeypatch):
+    monkeypatch.setattr(cpu.sys, "maxsize", 1000)
+    with pytest.raises(BackendError, match="memory"):
+        cpu.CpuExecutor(small())
+
+
+def test_the_most_capable_variant_is_chosen(monkeypatch):
+    monkeypatch.delenv("BNNCORE_CPU_ISA", raising=False)
+    assert cpu.choose()[0] == ISAS[0]
+    assert cpu.CpuExecutor(small()).isa == ISAS[0]
+
+
+def test_environment_forces_a_variant(monkeypatch):
+    monkeypatch.setenv("BNNCORE_CPU_ISA", "portable")
+    assert cpu.CpuExecutor(small()).isa == "portable"
+
+
+def test_unknown_variant_is_refused(monkeypatch):
+    monkeypatch.setenv("BNNCORE_CPU_ISA", "abacus")
+    with pytest.raises(BackendError, match=r"abacus.*BNNCORE_CPU_ISA.*portable"):
+        cpu.CpuExecutor(small())
+
+
+def test_variant_that_cannot_run_here_is_refused(monkeypatch):
+    monkeypatch.setattr(cpu, "variants", lambda: {"future": False, "portable": True})
+    with pytest.raises(BackendError, match="cannot run"):
+        cpu.choose("future")
+
+
+def test_missing_extension_is_a_backend_error():
+    """Without the compiled module importing says what to do, and nothing else breaks."""
+    code = (
+        "import sys; sys.modules['bnnhw._cpu'] = None\n"
+        "from bnnhw.errors import BackendError\n"
+        "try: import bnnhw.cpu\n"
+        "except BackendError as error: assert 'compiler' in str(error)\n"
+        "else: raise SystemExit('imported')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

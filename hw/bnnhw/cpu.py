@@ -45,7 +45,7 @@ _WORTH_A_THREAD = 10**8
 
 def variants() -> MappingProxyType[str, bool]:
     """Return the compiled variants, the most capable first, and whether this processor can run each."""
-    found = {}
+    found: dict[str, bool] = {}
     for index in count():
         name = lib.bnn_variant_name(index)
         if name == ffi.NULL:

@@ -267,17 +267,18 @@ def _limits(stage: MatrixStage, parameters: LayerParameters, kind: int, alpha: i
 
 def _limit(stage: MatrixStage, weights: Array, threshold: Array, kind: int, alpha: int, beta: int) -> Array:
     fan_in = stage.fan_in
-    if kind == BYTES:
-        total = weights.sum(axis=1, dtype=np.int64)
-        if stage.accumulator == "pixels":  # 2 * (-v - 128 * total) > threshold
-            return -(threshold // 2 + 128 * total)
-        if stage.accumulator == "popcount":  # (-v - total + fan_in) / 2 > threshold
-            return -(2 * threshold - fan_in + total)
-        return -(threshold + total)
-    if kind == TERNARY:
-        return -threshold
-    if stage.accumulator == "popcount":
-        return fan_in - threshold
-    # alpha * fan_in - beta * v > threshold, rounded up to a whole v
-    limit: Array = -((threshold - alpha * fan_in) // beta)
+    total = weights.sum(axis=1, dtype=np.int64)
+    limit: Array
+    if kind == BYTES and stage.accumulator == "pixels":  # 2 * (-v - 128 * total) > threshold
+        limit = -(threshold // 2 + 128 * total)
+    elif kind == BYTES and stage.accumulator == "popcount":  # (-v - total + fan_in) / 2 > threshold
+        limit = -(2 * threshold - fan_in + total)
+    elif kind == BYTES:  # -v - total > threshold
+        limit = -(threshold + total)
+    elif kind == TERNARY:
+        limit = -threshold
+    elif stage.accumulator == "popcount":  # fan_in - v > threshold
+        limit = fan_in - threshold
+    else:  # alpha * fan_in - beta * v > threshold, rounded up to a whole v
+        limit = -((threshold - alpha * fan_in) // beta)
     return limit

@@ -101,6 +101,7 @@ def get(
     topology: str | None = None,
     board: str | None = None,
     threads: int | None = None,
+    source: str | None = None,
 ) -> Classifier:
     """Return a classifier for an installed dataset.
 
@@ -113,17 +114,22 @@ def get(
         topology: one of those that the dataset is offered on; None for its first.
         board: for ``fpga``, the name of the board, or None for the one at hand.
         threads: most threads to use; None for the default.
+        source: distribution that shall supply the parameters, where several offer some for this dataset;
+            None for the dataset's own.
 
     Raises:
         UnknownNameError: if nobody offers the name.
         ConflictError: if two distributions do.
+        AmbiguousError: if topology or source leave several choices, or none; the message has them.
         PluginError: if its plugin is broken.
         ParameterError: if its parameters are for another topology.
 
     >>> bnncore.get("cucumber9").classify("photo.jpg").label
     '2L'
     """
-    return open_classifier(registry, name, backend=backend, topology=topology, board=board, threads=threads)
+    return open_classifier(
+        registry, name, backend=backend, topology=topology, board=board, threads=threads, source=source
+    )
 
 
 def load(

@@ -1,7 +1,8 @@
 """The whole contract between bnncore and a plugin, on one screen.
 
 A plugin is a module named by entry points in the groups ``bnncore.datasets``, ``bnncore.topologies``,
-``bnncore.bitstreams`` (``<topology>.<board>``) and ``bnncore.backends``; the entry point's name is the id. It
+``bnncore.bitstreams`` (``<topology>.<board>``), ``bnncore.backends`` and ``bnncore.parameters``
+(``<dataset>.<topology>``, for parameters of somebody else's dataset); the entry point's name is the id. It
 implements those of these hooks that it needs, decorated with ``bnncore.hookimpl``, without default values,
 and returns None for names that are not its own. A hook is called only on the plugin that owns the name.
 Hooks run in the step "describe": they return records, and import neither numpy, PIL, cffi nor pynq.

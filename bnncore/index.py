@@ -16,13 +16,26 @@ from attrs import frozen
 
 from bnncore.names import canonical, is_name
 
-__all__ = ["BACKENDS", "BITSTREAMS", "DATASETS", "GROUPS", "TOPOLOGIES", "Claim", "Index", "blocks"]
+__all__ = [
+    "BACKENDS",
+    "BITSTREAMS",
+    "DATASETS",
+    "GROUPS",
+    "PARAMETERS",
+    "TOPOLOGIES",
+    "Claim",
+    "Index",
+    "blocks",
+    "same_distribution",
+]
 
 DATASETS = "bnncore.datasets"
 TOPOLOGIES = "bnncore.topologies"
 BITSTREAMS = "bnncore.bitstreams"
 BACKENDS = "bnncore.backends"
-GROUPS = (DATASETS, TOPOLOGIES, BITSTREAMS, BACKENDS)
+# ``<dataset>.<topology>``: further parameters for somebody else's dataset.
+PARAMETERS = "bnncore.parameters"
+GROUPS = (DATASETS, TOPOLOGIES, BITSTREAMS, BACKENDS, PARAMETERS)
 
 _OWN = "bnncore"
 
@@ -112,6 +125,11 @@ class Index:
     def names(self, group: str) -> tuple[str, ...]:
         """Return the canonical names of a group that are not blocked, sorted."""
         return tuple(sorted({claim.name for claim in self.of(group) if not claim.blocked}))
+
+
+def same_distribution(one: str, other: str) -> bool:
+    """Say whether two spellings name the same distribution (case, ``-``, ``_`` and ``.`` do not count)."""
+    return _canonical_distribution(one) == _canonical_distribution(other)
 
 
 def blocks(distribution: str, name: str) -> str | None:

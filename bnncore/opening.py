@@ -14,7 +14,7 @@ from bnncore.builtin.topologies import FOLDINGS
 from bnncore.card import Card, parse_card
 from bnncore.classifier import Classifier, Sources
 from bnncore.errors import AmbiguousError, ParameterError, UnknownNameError
-from bnncore.index import BITSTREAMS, DATASETS, TOPOLOGIES
+from bnncore.index import BITSTREAMS, TOPOLOGIES
 from bnncore.names import canonical, is_name
 from bnncore.records import Dataset, Parameters
 from bnncore.registry import Registry
@@ -40,20 +40,23 @@ def open_classifier(
     topology: str | None = None,
     board: str | None = None,
     threads: int | None = None,
+    source: str | None = None,
 ) -> Classifier:
     """Return a classifier for an installed dataset; see ``bnncore.get``."""
     dataset = registry.dataset(name)
-    chosen = registry.topology(registry.choose_topology(dataset, topology))
-    parameters = registry.parameters(dataset, chosen.name)
+    chosen = registry.topology(registry.choose_topology(dataset, topology, source))
+    parameters = registry.parameters(dataset, chosen.name, source)
     if parameters.topology_digest != chosen.digest:
-        raise _mismatch(registry, dataset, chosen, parameters)
+        owner = registry.offers(dataset).choose_owner(chosen.name, source).owner
+        raise _mismatch(registry, dataset, chosen, parameters, owner)
+    classes = _once(partial(_classes, dataset, chosen))
     _check_backend(registry, backend)
     sources = Sources(
         name=dataset.name,
         topology=chosen,
-        preprocessing=registry.preprocessing(dataset, chosen.name),
-        classes=_once(partial(_classes, dataset, chosen)),
-        network=_once(partial(_network, parameters, chosen)),
+        preprocessing=registry.preprocessing(dataset, chosen.name, source),
+        classes=classes,
+        network=_once(partial(_network, parameters, chosen, classes)),
         card=_once(partial(_card, dataset)),
         golden=partial(_golden, parameters, chosen),
         parameters_id=parameters.resource.sha256,
@@ -116,8 +119,15 @@ def _card(dataset: Dataset) -> Card:
     return parse_card(read_resource(dataset.card), str(resource_path(dataset.card)))
 
 
-def _network(parameters: Parameters, topology: Topology) -> Network:
-    return _npz(parameters, topology).network
+def _network(parameters: Parameters, topology: Topology, classes: Callable[[], tuple[str, ...]]) -> Network:
+    """Open the parameters; those of another distribution may know other classes."""
+    file = _npz(parameters, topology)
+    if file.classes is not None and file.classes != classes():
+        raise ParameterError(
+            f"{resource_path(parameters.resource)}: trained for the classes {', '.join(file.classes)}, but "
+            f"dataset {parameters.dataset!r} has {', '.join(classes())}, in this order"
+        )
+    return file.network
 
 
 def _npz(parameters: Parameters, topology: Topology | None) -> NpzFile:
@@ -139,16 +149,15 @@ def _golden(
 
 
 def _mismatch(
-    registry: Registry, dataset: Dataset, topology: Topology, parameters: Parameters
+    registry: Registry, dataset: Dataset, topology: Topology, parameters: Parameters, owner: str
 ) -> ParameterError:
     made_for = _npz(parameters, None).network.topology
     difference = first_difference(topology, made_for) or (
         "the file itself fits, but its record declares another digest"
     )
-    ours = registry.owner(DATASETS, dataset.name).owner
     theirs = registry.owner(TOPOLOGIES, topology.name).owner
     return ParameterError(
-        f"parameters of {dataset.name!r} ({ours}) do not fit topology {topology.name!r} ({theirs}): "
+        f"parameters of {dataset.name!r} ({owner}) do not fit topology {topology.name!r} ({theirs}): "
         f"{difference}. Update one of the two distributions"
     )
 

@@ -15,8 +15,9 @@ from typing import TypeVar
 from bnnhw.topology import Topology
 
 from bnncore.errors import AmbiguousError, BlockedError, ConflictError, PluginError, UnknownNameError
-from bnncore.index import BACKENDS, BITSTREAMS, DATASETS, TOPOLOGIES, Claim, Index
+from bnncore.index import BACKENDS, BITSTREAMS, DATASETS, PARAMETERS, TOPOLOGIES, Claim, Index
 from bnncore.names import canonical
+from bnncore.offers import Offers, find_offers
 from bnncore.plugins import PluginHost, PluginWarning
 from bnncore.records import Backend, Bitstream, Dataset, Parameters, Preprocessing
 
@@ -24,7 +25,13 @@ __all__ = ["Registry"]
 
 Record = TypeVar("Record")
 
-_KIND = {DATASETS: "dataset", TOPOLOGIES: "topology", BITSTREAMS: "bitstream", BACKENDS: "backend"}
+_KIND = {
+    DATASETS: "dataset",
+    TOPOLOGIES: "topology",
+    BITSTREAMS: "bitstream",
+    BACKENDS: "backend",
+    PARAMETERS: "parameters",
+}
 
 
 class Registry:
@@ -88,9 +95,8 @@ class Registry:
         name = canonical(name)
         claims = self.index.of(group, name)
         if not claims:
-            with self._lock:
-                self._index = Index.scan()
-                claims = self._index.of(group, name)
+            self.rescan()
+            claims = self.index.of(group, name)
         if not claims:
             raise self._unknown(group, name)
         free = [claim for claim in claims if not claim.blocked]
@@ -127,29 +133,56 @@ class Registry:
         record = self._host.call(claim, "bnncore_topology", Topology, name=claim.declared)
         return self._named(claim, record, record.name if record else None)
 
-    def parameters(self, dataset: Dataset, topology: str) -> Parameters:
-        """Return the parameters that a dataset's plugin offers for one of its topologies.
+    def parameters(self, dataset: Dataset, topology: str, source: str | None = None) -> Parameters:
+        """Return the parameters of a dataset on one of its topologies.
+
+        Args:
+            dataset: its record.
+            topology: name of the topology.
+            source: distribution that shall supply them; None for the dataset's own plugin, or
+                for the only one that offers them.
 
         Raises:
-            PluginError: if it offers none, or those of something else.
+            AmbiguousError: if nobody, not the source, or without a source several others offer them.
+            PluginError: if the plugin offers none after all, or those of something else.
         """
-        claim = self.owner(DATASETS, dataset.name)
-        record = self._host.call(claim, "bnncore_parameters", Parameters, dataset=claim.name, topology=topology)
+        claim = self.offers(dataset).choose_owner(topology, source)
+        name = canonical(dataset.name)
+        record = self._host.call(claim, "bnncore_parameters", Parameters, dataset=name, topology=topology)
         if record is None:
             raise PluginError(f"plugin {claim.owner} offers no parameters of {dataset.name!r} for {topology!r}")
-        if canonical(record.dataset) != claim.name or canonical(record.topology) != canonical(topology):
+        if canonical(record.dataset) != name or canonical(record.topology) != canonical(topology):
             raise PluginError(
-                f"plugin {claim.owner} was asked for parameters of {claim.name!r} for {topology!r} and returned "
+                f"plugin {claim.owner} was asked for parameters of {name!r} for {topology!r} and returned "
                 f"those of {record.dataset!r} for {record.topology!r}"
             )
         return record
 
-    def preprocessing(self, dataset: Dataset, topology: str) -> Preprocessing | None:
-        """Return how a dataset's plugin prepares pictures, or None for the default."""
-        claim = self.owner(DATASETS, dataset.name)
-        return self._host.call(
-            claim, "bnncore_preprocessing", Preprocessing, dataset=claim.name, topology=topology
-        )
+    def offers(self, dataset: Dataset) -> Offers:
+        """Return who offers parameters of a dataset."""
+        return find_offers(self.index, dataset, self.owner(DATASETS, dataset.name))
+
+    def preprocessing(self, dataset: Dataset, topology: str, source: str | None = None) -> Preprocessing | None:
+        """Return how pictures were prepared for the parameters, or None for the default; see ``prepared``."""
+        found = self.prepared(dataset, topology, source)
+        return None if found is None else found[1]
+
+    def prepared(
+        self, dataset: Dataset, topology: str, source: str | None = None
+    ) -> tuple[Claim, Preprocessing] | None:
+        """Return who says how pictures were prepared for the parameters, and how; None for the default.
+
+        The plugin of the parameters is asked first, since they were trained that way, then the dataset's.
+        """
+        name = canonical(dataset.name)
+        offers = self.offers(dataset)
+        for claim in dict.fromkeys((offers.choose_owner(topology, source), offers.own)):
+            record = self._host.call(
+                claim, "bnncore_preprocessing", Preprocessing, dataset=name, topology=topology
+            )
+            if record is not None:
+                return claim, record
+        return None
 
     def bitstream(self, topology: str, board: str) -> Bitstream | None:
         """Return the accelerator of a topology for a board, or None if nobody offers one."""
@@ -175,21 +208,29 @@ class Registry:
         found = [record for name in self.index.names(BACKENDS) if (record := self._try_backend(name))]
         return tuple(sorted(found, key=lambda record: (-record.priority, record.name)))
 
-    def choose_topology(self, dataset: Dataset, topology: str | None) -> str:
-        """Return the asked topology of a dataset, or its first.
+    def choose_topology(self, dataset: Dataset, topology: str | None, source: str | None = None) -> str:
+        """Return the asked topology of a dataset, or its first, as its plugin spells it.
+
+        Args:
+            dataset: its record.
+            topology: asked for, or None.
+            source: distribution that shall supply the parameters, or None for any.
 
         Raises:
-            AmbiguousError: if the dataset is not offered on it, naming those that it is.
+            AmbiguousError: if it is not offered, or none is asked for and the source offers several but not
+                the dataset's first; the message has the choices.
         """
-        if topology is None:
-            return dataset.topologies[0]
-        for offered in dataset.topologies:
-            if canonical(offered) == canonical(topology):
-                return offered
-        raise AmbiguousError(
-            f"dataset {dataset.name!r} is not offered on topology {topology!r}; choose from "
-            f"{', '.join(dataset.topologies)}"
-        )
+        try:
+            return self.offers(dataset).choose_topology(topology, source)
+        except AmbiguousError:
+            # It may have been installed since the index was read.
+            self.rescan()
+            return self.offers(dataset).choose_topology(topology, source)
+
+    def rescan(self) -> None:
+        """Read the metadata again; plugins that were imported stay as they are."""
+        with self._lock:
+            self._index = Index.scan()
 
     # ------------------------------------------------------------------------------------------
 

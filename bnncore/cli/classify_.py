@@ -18,10 +18,17 @@ __all__ = ["command"]
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--backend", default="auto", show_default=True, help="auto, numpy, cpu, fpga or a plugin's.")
 @click.option("--topology", help="One of the dataset's networks; its first if left out.")
+@click.option("--source", help="Distribution that shall supply the parameters.")
 @click.option("--top", default=1, show_default=True, type=click.IntRange(1), help="How many classes to show.")
 @json_option
 def command(
-    name: str, images: tuple[str, ...], backend: str, topology: str | None, top: int, as_json: bool
+    name: str,
+    images: tuple[str, ...],
+    backend: str,
+    topology: str | None,
+    source: str | None,
+    top: int,
+    as_json: bool,
 ) -> None:
     """Classify each IMAGE with the dataset NAME.
 
@@ -30,7 +37,7 @@ def command(
     """
     failed = False
     results: list[dict[str, Any]] = []
-    with _open(name, backend, topology) as classifier:
+    with _open(name, backend, topology, source) as classifier:
         for image in images:
             try:
                 prediction = classifier.classify(image)
@@ -49,11 +56,11 @@ def command(
         raise SystemExit(1)
 
 
-def _open(name: str, backend: str, topology: str | None) -> Classifier:
+def _open(name: str, backend: str, topology: str | None, source: str | None) -> Classifier:
     # A name is never a path, so what has a separator or a suffix is one.
     if Path(name).name != name or Path(name).suffix:
         return load(name, topology=topology, backend=backend)
-    return get(name, backend, topology=topology)
+    return get(name, backend, topology=topology, source=source)
 
 
 def _as_dict(image: str, prediction: Prediction, top: int) -> dict[str, Any]:

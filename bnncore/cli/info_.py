@@ -16,15 +16,16 @@ __all__ = ["command"]
 @click.command("info")
 @click.argument("name")
 @click.option("--topology", help="One of the dataset's networks; its first if left out.")
+@click.option("--source", help="Distribution that shall supply the parameters.")
 @json_option
-def command(name: str, topology: str | None, as_json: bool) -> None:
+def command(name: str, topology: str | None, source: str | None, as_json: bool) -> None:
     """Show what is known of the dataset NAME: classes, network, figures, licences."""
     claim = registry.owner(DATASETS, name)
     dataset = registry.dataset(name)
-    classifier = get(name, topology=topology)
+    classifier = get(name, topology=topology, source=source)
     card = classifier.card
     network = classifier.topology
-    parameters = registry.parameters(dataset, network.name)
+    parameters = registry.parameters(dataset, network.name, source)
     content: dict[str, Any] = {
         "name": dataset.name,
         "title": dataset.title,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import click
 
 from bnncore import registry
 from bnncore.cli.output import json_option, print_json, table
+from bnncore.index import PARAMETERS, Claim
+from bnncore.inspection import Reading, read_plugin
 
 __all__ = ["command"]
 
@@ -13,28 +17,52 @@ __all__ = ["command"]
 @click.command("plugins")
 @json_option
 def command(as_json: bool) -> None:
-    """List what each installed distribution offers, and whether it is blocked or in conflict.
+    """List what each installed distribution offers, with which hooks, and whether it can be used.
 
-    Reads metadata only: no plugin is imported. To try each one, use bnncore doctor.
+    Reads metadata and source files only: no plugin is imported. To try each one, use bnncore doctor.
     """
-    claims = registry.index.claims
-    owners: dict[tuple[str, str], int] = {}
-    for claim in claims:
-        if not claim.blocked:
-            owners[claim.group, claim.name] = owners.get((claim.group, claim.name), 0) + 1
-    rows = []
-    for claim in claims:
-        if claim.blocked:
-            state = f"blocked: {claim.blocked}"
-        elif owners[claim.group, claim.name] > 1:
-            state = "conflict: several distributions offer this name"
-        else:
-            state = "ok"
-        rows.append((claim.distribution, claim.version, claim.group, claim.declared, state))
+    index = registry.index
+    owners = Counter((claim.group, claim.name) for claim in index.claims if not claim.blocked)
+    found = []
+    for claim in index.claims:
+        reading = read_plugin(claim)
+        # Any number may offer parameters: which are used is a matter of source=.
+        shared = claim.group != PARAMETERS and owners[claim.group, claim.name] > 1
+        found.append((claim, reading, _state(claim, reading, shared)))
     if as_json:
-        keys = ("distribution", "version", "group", "name", "state")
-        print_json({"plugins": [dict(zip(keys, row)) for row in rows], "faults": list(registry.index.faults)})
+        print_json({"plugins": [_as_dict(*each) for each in found], "faults": list(index.faults)})
         return
-    click.echo(table(rows, ("DISTRIBUTION", "VERSION", "GROUP", "NAME", "STATE")))
-    for fault in registry.index.faults:
+    rows = [
+        (
+            claim.distribution,
+            claim.version,
+            claim.group,
+            claim.declared,
+            "?" if reading.hooks is None else ", ".join(hook.partition("_")[2] for hook in reading.hooks),
+            state,
+        )
+        for claim, reading, state in found
+    ]
+    click.echo(table(rows, ("DISTRIBUTION", "VERSION", "GROUP", "NAME", "HOOKS (bnncore_…)", "STATE")))
+    for fault in index.faults:
         click.echo(f"ignored: {fault}")
+
+
+def _state(claim: Claim, reading: Reading, shared: bool) -> str:
+    if claim.blocked:
+        return f"blocked: {claim.blocked}"
+    if shared:
+        return "conflict: several distributions offer this name"
+    return reading.problem or "ok"
+
+
+def _as_dict(claim: Claim, reading: Reading, state: str) -> dict[str, object]:
+    return {
+        "distribution": claim.distribution,
+        "version": claim.version,
+        "group": claim.group,
+        "name": claim.declared,
+        "module": claim.value,
+        "hooks": None if reading.hooks is None else list(reading.hooks),
+        "state": state,
+    }

@@ -1,5 +1,6 @@
 # make demo    set up an environment and classify a picture with each plugin
 # make test    set up everything and run the tests
+# make test-pynq   run the FPGA driver on the real pynq and a virtual board, each version in a fresh environment
 # make check   lint and types
 # make clean   remove what these made
 
@@ -11,7 +12,7 @@ METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py plugins/*/py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check clean
+.PHONY: demo test test-pynq check clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
@@ -20,6 +21,17 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.tested
 	$(BIN)/python -m pytest
+
+# pynq 3.1.2 does not run with pycparser 3, none with numpy 2. Python 3.13 would build one dependency for ages.
+PYNQ_PYTHON ?= python3.11
+PYNQ_VERSIONS := 3.1.2 4.0.0
+
+test-pynq: $(addprefix test-pynq-,$(PYNQ_VERSIONS))
+
+test-pynq-%:
+	$(PYNQ_PYTHON) -m venv --clear .venv-pynq-$*
+	.venv-pynq-$*/bin/python -m pip install --quiet pytest 'pynq==$*' 'pycparser<3' 'numpy<2' --editable hw --editable .
+	.venv-pynq-$*/bin/python -m pytest tests/with_pynq
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .
@@ -39,4 +51,4 @@ $(VENV)/.tested: $(VENV)/.installed requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-pynq-* build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -64,20 +64,17 @@ class PynqDevice:
         """Return a text that changes whenever a program loads a bitstream through pynq.
 
         pynq notes the last bitstream in a file. It leaves that file alone where the same bitstream is loaded
-        again, but writes the data it hands to the kernel anew each time: the time of that file tells.
+        again, but writes the data that it hands to the kernel anew each time: the time of that file tells.
         """
-        try:
-            from pynq.pl_server.global_state import load_global_state
+        from pynq.pl_server import global_state
 
-            state = load_global_state()
-        except (ImportError, OSError, ValueError):
-            noted = None
-        else:
-            noted = [str(state.bitfile_name), str(getattr(state, "bitfile_hash", "")), str(state.timestamp)]
-        written = {}
-        if noted is not None:
-            firmware = _FIRMWARE / f"{Path(noted[0]).stem}.bin"
-            written = {firmware.name: firmware.stat().st_mtime_ns} if firmware.exists() else {}
+        noted, written = [], []
+        for file in sorted(Path(global_state.STATE_DIR).glob("global_pl_state*.json")):
+            text = file.read_text("utf-8")
+            noted.append(text)
+            firmware = _FIRMWARE / f"{Path(json.loads(text)['bitfile_name']).stem}.bin"
+            if firmware.exists():
+                written.append(firmware.stat().st_mtime_ns)
         return json.dumps([noted, written])
 
     def attached(self) -> bool:

@@ -12,7 +12,7 @@ METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py plugins/*/py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-pynq check clean
+.PHONY: demo test test-pynq check clean virtualenv
 
 demo: $(VENV)/.installed
 	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
@@ -39,7 +39,13 @@ check: $(VENV)/.tested
 	$(BIN)/mypy
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || $(MAKE) --no-print-directory virtualenv
+
+# Debian can have pip without venv; virtualenv is the same from the index.
+virtualenv:
+	rm -rf $(VENV)
+	$(PYTHON) -m pip install --quiet --target $(VENV)-bootstrap virtualenv
+	PYTHONPATH=$(VENV)-bootstrap $(PYTHON) -m virtualenv --quiet $(VENV)
 
 # One pip call for all projects, so that they find each other.
 $(VENV)/.installed: $(BIN)/python $(METADATA)
@@ -51,4 +57,4 @@ $(VENV)/.tested: $(VENV)/.installed requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-pynq-* build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bootstrap .venv-pynq-* build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

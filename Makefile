@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECTS := hw . plugins/cifar10 plugins/cucumber9 plugins/mnist_lfc
-METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/_kernels/* plugins/*/pyproject.toml)
+METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/_kernels/*.[chp]* plugins/*/pyproject.toml)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -82,8 +82,10 @@ def parse_npz(data: bytes, where: str, topology: Topology | None = None) -> NpzF
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read_archive(archive, where, topology)
-    except BnnError:
+    except ParameterError:
         raise
+    except BnnError as error:
+        raise ParameterError(f"{where}: {error}") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise ParameterError(f"{where}: expected a whole .npz file: {error}") from error
     # zlib.error, EOFError, NotImplementedError (exotic compression), RuntimeError (encrypted), …
@@ -175,7 +177,7 @@ def _read_meta(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str
 ) -> tuple[Topology, tuple[str, ...] | None]:
     _check_size(info, where, None)
-    data = archive.read(info)
+    data = _unpacked(archive, info, where)
     shape, dtype, body = _npy(data, f"{where}, member 'meta'")
     if dtype != np.uint8 or shape != (len(body),):
         raise ParameterError(f"{where}, member 'meta': expected uint8 text, found {dtype} {list(shape)}")
@@ -200,7 +202,7 @@ def _read_meta(
 
 
 def _check_size(info: zipfile.ZipInfo, where: str, size: int | None) -> None:
-    """Refuse a member by its declared size; a wrong declaration fails zip's own check on reading."""
+    """Refuse a member by its declared size, past which ``_unpacked`` does not read."""
     if size is None:
         low, high = 0, _META_LIMIT
     else:
@@ -211,11 +213,29 @@ def _check_size(info: zipfile.ZipInfo, where: str, size: int | None) -> None:
         )
 
 
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> bytes:
+    """Return a member's bytes, never more than it declares; its CRC is checked at the end."""
+    # zipfile unpacks bzip2 and LZMA without a bound, and deflate as well unless it is told how much.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ParameterError(
+            f"{where}, member {info.filename!r}: expected stored or deflated data, "
+            f"found zip compression {info.compress_type}"
+        )
+    with archive.open(info) as file:
+        data = file.read(info.file_size)
+    if len(data) != info.file_size:
+        raise ParameterError(
+            f"{where}, member {info.filename!r}: expected {info.file_size} bytes, found {len(data)}"
+        )
+    return data
+
+
 def _read_member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, shape: tuple[int, int], dtype: str
 ) -> npt.NDArray[Any]:
+    data = _unpacked(archive, info, where)
     where = f"{where}, member {info.filename!r}"
-    found_shape, found_dtype, body = _npy(archive.read(info), where)
+    found_shape, found_dtype, body = _npy(data, where)
     if found_shape != shape or found_dtype != np.dtype(dtype):
         raise ParameterError(
             f"{where}: expected {np.dtype(dtype).name} {list(shape)}, found {found_dtype} {list(found_shape)}"
@@ -230,9 +250,14 @@ def _npy(data: bytes, where: str) -> tuple[tuple[int, ...], np.dtype[Any], bytes
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, fortran, dtype = read[version](stream)
-    except (ValueError, KeyError, EOFError, SyntaxError) as error:
+        if version != (1, 0):
+            raise ValueError(f"version {version[0]}.{version[1]} of the format, not 1.0")
+        # The header is evaluated as a Python literal, and old numpy takes one of any length.
+        if int.from_bytes(data[8:10], "little") > _HEADER_LIMIT:
+            raise ValueError(f"a header of more than {_HEADER_LIMIT} bytes")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    # Beside ValueError, numpy lets through what Python's parser raises: TokenError, RecursionError, …
+    except Exception as error:
         raise ParameterError(f"{where}: expected a .npy array: {error}") from error
     if dtype.hasobject or (fortran and len(shape) > 1):
         raise ParameterError(f"{where}: expected plain numbers in C order, found {dtype}")

@@ -29,12 +29,13 @@ _ORIENTATION = 0x0112
 _open_lock = threading.Lock()
 
 
-def open_image(source: Source) -> Image.Image:
-    """Return an upright, decoded picture.
+def open_image(source: Source, *, upright: bool = True) -> Image.Image:
+    """Return a decoded picture, upright unless told otherwise.
 
     Args:
         source: a path, the bytes of a picture file, a PIL image, or a uint8 array [H, W], [H, W, 1], [H, W, 3] or
-            [H, W, 4]. EXIF orientation is applied.
+            [H, W, 4].
+        upright: apply the EXIF orientation.
 
     Returns:
         A picture of any mode but 16- and 32-bit grey, which are reduced to 8 bits. It may be the
@@ -61,7 +62,7 @@ def open_image(source: Source) -> Image.Image:
         raise InputError(f"{where}: expected a picture, found {image.size[0]}x{image.size[1]} pixels")
     try:
         image.load()
-        return _eight_bits(_upright(image))
+        return _eight_bits(_upright(image) if upright else image)
     # Decoders raise all sorts on hostile data: OSError, SyntaxError, ValueError, struct.error, …
     except Exception as error:
         raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error

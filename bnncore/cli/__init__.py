@@ -25,6 +25,7 @@ _COMMANDS = {
     "explain": "Show where a dataset, its network and its backend come from.",
     "plugins": "List the installed plugins and their state.",
     "pack": "Put trained parameters into a plugin project.",
+    "evaluate": "Measure accuracy on labelled images.",
     "doctor": "Check this machine and every plugin, in plain words.",
 }
 

@@ -10,7 +10,7 @@ import click
 from bnncore import BnnError, Classifier, Prediction, get, load
 from bnncore.cli.output import bar, json_option, print_json
 
-__all__ = ["command"]
+__all__ = ["command", "open_classifier"]
 
 
 @click.command("classify")
@@ -37,7 +37,7 @@ def command(
     """
     failed = False
     results: list[dict[str, Any]] = []
-    with _open(name, backend, topology, source) as classifier:
+    with open_classifier(name, backend, topology, source) as classifier:
         for image in images:
             try:
                 prediction = classifier.classify(image)
@@ -56,7 +56,10 @@ def command(
         raise SystemExit(1)
 
 
-def _open(name: str, backend: str, topology: str | None, source: str | None) -> Classifier:
+def open_classifier(
+    name: str, backend: str, topology: str | None = None, source: str | None = None
+) -> Classifier:
+    """Open an installed dataset by its name, or parameters by their path."""
     # A name is never a path, so what has a separator or a suffix is one.
     if Path(name).name != name or Path(name).suffix:
         return load(name, topology=topology, backend=backend)

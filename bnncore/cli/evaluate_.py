@@ -1,0 +1,91 @@
+"""``bnncore evaluate NAME --data PATH``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bnncore.cli.classify_ import open_classifier
+from bnncore.cli.output import json_option, print_json, table
+
+if TYPE_CHECKING:
+    from bnncore.datasets import LabelledImages
+    from bnncore.evaluation import Evaluation
+
+__all__ = ["command"]
+
+
+@click.command("evaluate")
+@click.argument("name")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Labelled images: CIFAR batches, MNIST files, a folder of pictures a class, or a CSV.",
+)
+@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "test"]))
+@click.option("--last", type=click.IntRange(1), help="Only the last so many images of the split.")
+@click.option("--backend", default="auto", show_default=True, help="auto, numpy, cpu, fpga or a plugin's.")
+@click.option("--topology", help="One of the dataset's networks; its first if left out.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for pictures and JSON.")
+@json_option
+def command(
+    name: str,
+    data: Path,
+    split: Any,
+    last: int | None,
+    backend: str,
+    topology: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure how often the dataset NAME is right on labelled images.
+
+    Shows the accuracy with its 95 % confidence interval, each class's precision and recall, and the confusion
+    matrix. With --out also writes confusion.png, mistakes.png (the worst ones) and evaluation.json.
+    """
+    import numpy as np
+
+    from bnncore import evaluation
+    from bnncore.datasets import read
+    from bnncore.evaluation.show import class_table, confusion_text
+
+    with open_classifier(name, backend, topology) as classifier:
+        images = read(data, split, classifier.preprocess, classifier.classes)
+        if last is not None:
+            images = images.subset(np.arange(max(0, len(images) - last), len(images)))
+        # On standard error, so that a pipe gets the results alone.
+        with click.progressbar(length=len(images), label="classifying", file=sys.stderr) as bar:
+            found = evaluation.evaluate(classifier, images, bar.update)
+        content = {"name": name, "topology": classifier.topology.name, "data": str(data), "split": split}
+        content |= found.to_dict()
+    if out is not None:
+        _write(out, content, found, images)
+    if as_json:
+        print_json(content)
+        return
+    low, high = found.interval
+    click.echo(
+        f"{100 * found.accuracy:.2f} % right: {found.right} of {found.samples} "
+        f"(95 % confidence: {100 * low:.2f} % to {100 * high:.2f} %)"
+    )
+    click.echo(f"{found.samples / found.seconds:,.0f} images a second on {found.backend}\n")
+    click.echo(table(class_table(found), ("CLASS", "IMAGES", "PRECISION", "RECALL")))
+    click.echo(f"\nrows: true class, columns: answer\n{confusion_text(found)}")
+    if out is not None:
+        click.echo(f"\nwritten: {out}/confusion.png, mistakes.png, evaluation.json")
+
+
+def _write(out: Path, content: dict[str, Any], found: Evaluation, images: LabelledImages) -> None:
+    import json
+
+    from bnncore.evaluation.show import confusion_picture, contact_sheet
+    from bnncore.files import write_atomically
+
+    out.mkdir(parents=True, exist_ok=True)
+    confusion_picture(found).save(out / "confusion.png")
+    contact_sheet(found, images).save(out / "mistakes.png")
+    write_atomically(out / "evaluation.json", (json.dumps(content, indent=2) + "\n").encode())

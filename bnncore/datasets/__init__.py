@@ -1,0 +1,12 @@
+"""Readers of labelled images in the layouts of their publishers. Need numpy; pictures need Pillow.
+
+``read`` finds out which layout a path holds. Nothing that is read is run: Python batches go through a
+restricted unpickler (``pickles``).
+"""
+
+from __future__ import annotations
+
+from bnncore.datasets.labelled import DatasetError, LabelledImages
+from bnncore.datasets.reading import read
+
+__all__ = ["DatasetError", "LabelledImages", "read"]

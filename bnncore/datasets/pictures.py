@@ -1,0 +1,151 @@
+"""Pictures in folders, one a class, and pictures named by a table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bnncore.datasets.labelled import DatasetError, LabelledImages
+from bnncore.errors import BnnError
+
+__all__ = ["Prepare", "is_picture_folder", "read_folder", "read_table"]
+
+# Turns the path of a picture into the network's input: uint8 [height, width(, 3)].
+Prepare = Callable[[Path], npt.NDArray[np.uint8]]
+
+_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
+_TABLE_LIMIT = 2**26
+
+
+def is_picture_folder(folder: Path) -> bool:
+    """Whether the folder holds a folder with pictures."""
+    return folder.is_dir() and any(_pictures(child) for child in _children(folder))
+
+
+def read_folder(folder: Path, prepare: Prepare, classes: Sequence[str] | None = None) -> LabelledImages:
+    """Read pictures from one folder a class, named as the class.
+
+    Args:
+        folder: holds the folders. Hidden ones, and files that are no pictures, are passed over.
+        prepare: makes the network's input of a picture.
+        classes: their order; sorted by name if None. A folder of another name is refused.
+
+    Raises:
+        DatasetError: naming the folder or picture that is wrong.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: expected a folder with one folder of pictures a class, found none there")
+    found = {child.name: _pictures(child) for child in _children(folder)}
+    found = {name: paths for name, paths in found.items() if paths}
+    if not found:
+        raise DatasetError(
+            f"{folder}: expected one folder of pictures a class, for example {folder.name}/cat/1.jpg"
+        )
+    names = tuple(classes) if classes is not None else tuple(sorted(found))
+    unknown = sorted(set(found) - set(names))
+    if unknown:
+        raise DatasetError(f"{folder}: the folder {unknown[0]!r} is no class; expected {', '.join(names[:12])}")
+    items = [(path, index) for index, name in enumerate(names) for path in found.get(name, ())]
+    return _read(items, prepare, names, folder)
+
+
+def read_table(path: Path, prepare: Prepare, classes: Sequence[str] | None = None) -> LabelledImages:
+    """Read the pictures that a CSV names: a header ``path,label``, then one picture a line.
+
+    Paths are relative to the table's folder, and stay inside it. Labels are names of classes.
+
+    Args:
+        path: the table, UTF-8.
+        prepare: makes the network's input of a picture.
+        classes: their order; sorted by name if None. A label that is none of them is refused.
+
+    Raises:
+        DatasetError: naming the line or picture that is wrong.
+    """
+    rows = _rows(path)
+    names = tuple(classes) if classes is not None else tuple(sorted({label for _, _, label in rows}))
+    index = {name: position for position, name in enumerate(names)}
+    root = path.parent.resolve()
+    items = []
+    for number, given, label in rows:
+        if label not in index:
+            raise DatasetError(
+                f"{path}, line {number}: {label!r} is no class; expected {', '.join(names[:12])}"
+            )
+        picture = (path.parent / given).resolve()
+        if root not in picture.parents:
+            raise DatasetError(f"{path}, line {number}: {given!r} is outside the table's folder")
+        if not picture.is_file():
+            raise DatasetError(f"{path}, line {number}: there is no file {given!r} in {path.parent}")
+        items.append((picture, index[label]))
+    return _read(items, prepare, names, root)
+
+
+def _rows(path: Path) -> list[tuple[int, str, str]]:
+    """Return (line number, path, label) of each line of a table."""
+    try:
+        if path.stat().st_size > _TABLE_LIMIT:
+            raise DatasetError(f"{path}: larger than {_TABLE_LIMIT} bytes, this is no table of pictures")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            fields = reader.fieldnames or []
+            if "path" not in fields or "label" not in fields:
+                raise DatasetError(
+                    f"{path}: expected a first line with the columns 'path' and 'label', found {list(fields)}"
+                )
+            rows = [(reader.line_num, row["path"], row["label"]) for row in reader]
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path}: expected a CSV in UTF-8: {error}") from error
+    for number, given, label in rows:
+        if not given or not label:
+            raise DatasetError(f"{path}, line {number}: expected a path and a label")
+    if not rows:
+        raise DatasetError(f"{path}: no line after the first, so no pictures")
+    return rows
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _read(
+    items: Sequence[tuple[Path, int]], prepare: Prepare, classes: tuple[str, ...], root: Path
+) -> LabelledImages:
+    arrays: list[npt.NDArray[Any]] = []
+    for path, _ in items:
+        try:
+            arrays.append(prepare(path))
+        except BnnError as error:
+            raise DatasetError(f"{path}: {error}; repair or remove the picture") from error
+        if arrays[-1].shape != arrays[0].shape:
+            raise DatasetError(
+                f"{path}: {list(arrays[-1].shape)} after preprocessing, the others have {list(arrays[0].shape)}"
+            )
+    return LabelledImages(
+        images=np.stack(arrays),
+        labels=np.array([label for _, label in items], np.int64),
+        classes=classes,
+        names=tuple(_relative(path, root) for path, _ in items),
+    )
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.name

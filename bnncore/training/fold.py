@@ -1,0 +1,142 @@
+"""Batch normalisation folded into integer thresholds, in exact arithmetic.
+
+A neuron's step sees y(s) = (s - mean) * scale / sqrt(variance + epsilon) + shift of a sum s. The network on a
+machine compares an integer accumulator with integer thresholds, "strictly greater". Both decide alike for
+every value of s if the threshold is the greatest accumulator at which the step has not yet happened.
+Training's float32 numbers are fractions, so that accumulator is found without rounding; the square root,
+which is no fraction, is compared by its square.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor, isqrt
+
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+from bnnhw.network import LayerParameters
+from bnnhw.topology import MatrixStage
+
+from bnncore.errors import BnnError
+
+__all__ = ["AffineStep", "accumulator_unit", "fold_layer", "step_positions"]
+
+
+@frozen(kw_only=True, eq=False)
+class AffineStep:
+    """The batch normalisation of one layer: float arrays [outputs], taken at their exact values.
+
+    Attributes:
+        mean, variance: of the sums, in the units of training (pixels as q / 128).
+        scale, shift: learnt.
+        epsilon: added to the variance.
+    """
+
+    mean: npt.NDArray[np.float64]
+    variance: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+    shift: npt.NDArray[np.float64]
+    epsilon: float
+
+
+def step_positions(thresholds: int) -> tuple[Fraction, ...]:
+    """Return where y must arrive for each step: at 0 for one bit, at -1/2 and 1/2 for two."""
+    return (Fraction(0),) if thresholds == 1 else (Fraction(-1, 2), Fraction(1, 2))
+
+
+def fold_layer(stage: MatrixStage, weights: npt.NDArray[np.int8], norm: AffineStep) -> LayerParameters:
+    """Return integer parameters that step exactly where the normalisation does.
+
+    Where the scale is negative the weights change sign, so that "greater" means active everywhere. Where it
+    is zero the neuron is constant, and its threshold is beyond what the accumulator can reach.
+
+    Args:
+        stage: the layer.
+        weights: int8 [outputs, fan_in].
+        norm: what follows it.
+
+    Raises:
+        BnnError: if a number is not finite, a variance negative, or a weight of -2 would have to become +2.
+    """
+    for name in ("mean", "variance", "scale", "shift"):
+        values = getattr(norm, name)
+        if values.shape != (stage.outputs,):
+            raise BnnError(
+                f"layer {stage.number}, {name}: expected {stage.outputs} numbers, found {list(values.shape)}"
+            )
+        if not np.isfinite(values).all():
+            raise BnnError(f"layer {stage.number}, {name}: not all numbers are finite; training has diverged")
+    if (norm.variance < 0).any() or norm.epsilon < 0:
+        raise BnnError(f"layer {stage.number}: a variance is negative")
+    negative = norm.scale < 0
+    if (weights[negative] == -2).any():
+        raise BnnError(
+            f"layer {stage.number}: a weight of -2 with a negative scale would become +2, which two bits "
+            "do not hold; retrain with weights of -1, 0 and +1"
+        )
+    weights = np.where(negative[:, None], -weights, weights).astype(np.int8)
+    largest = _largest_sum(stage)
+    positions = step_positions(stage.thresholds)
+    thresholds = np.empty((stage.outputs, len(positions)), np.int32)
+    for row in range(stage.outputs):
+        mean, scale, shift = (Fraction(float(values[row])) for values in (norm.mean, norm.scale, norm.shift))
+        if scale < 0:
+            # y(s) = (-s + mean) * -scale / … + shift, and -s is what the negated weights sum to.
+            mean, scale = -mean, -scale
+        square = Fraction(float(norm.variance[row])) + Fraction(norm.epsilon)
+        for column, position in enumerate(positions):
+            last = _last_quiet(stage, mean, square, scale, shift - position)
+            thresholds[row, column] = min(max(last, -largest - 1), largest)
+    return LayerParameters(weights=weights, thresholds=thresholds)
+
+
+def _last_quiet(stage: MatrixStage, mean: Fraction, square: Fraction, scale: Fraction, shift: Fraction) -> int:
+    """Return the greatest accumulator at which (s - mean) * scale / sqrt(square) + shift < 0.
+
+    An accumulator a stands for the sum s = unit * a - offset. The scale is not negative.
+    """
+    unit, offset = accumulator_unit(stage)
+    never, always = 2**40, -(2**40)
+    if scale == 0 or square == 0:
+        # Constant; over a standard deviation of 0 it is not defined, and only the shift is left.
+        return never if shift < 0 else always
+    # s < mean - shift / scale * sqrt(square), that is unit * a < base + ratio * sqrt(square).
+    base, ratio = (mean + offset) / unit, -shift / scale / unit
+    # a < base + sign(ratio) * sqrt(ratio**2 * square): the greatest whole a below it.
+    radicand = ratio * ratio * square
+    candidate = floor(base) + (1 if ratio >= 0 else -1) * _floor_sqrt(radicand)
+    guess = candidate + 3
+    while not _below(Fraction(guess) - base, ratio, radicand):
+        guess -= 1
+    return guess
+
+
+def _below(left: Fraction, sign: Fraction, radicand: Fraction) -> bool:
+    """Whether left < sign(sign) * sqrt(radicand), exactly."""
+    if sign >= 0:
+        return left < 0 or left * left < radicand
+    return left < 0 and left * left > radicand
+
+
+def _floor_sqrt(value: Fraction) -> int:
+    return isqrt(value.numerator // value.denominator)
+
+
+def accumulator_unit(stage: MatrixStage) -> tuple[Fraction, Fraction]:
+    """Return (unit, offset) of s = unit * accumulator - offset, s being the sum in training."""
+    if stage.accumulator == "pixels":
+        # Twice the sum of weight times q, and training multiplies q / 128.
+        return Fraction(1, 256), Fraction(0)
+    if stage.accumulator == "popcount":
+        return Fraction(2), Fraction(stage.fan_in)
+    return Fraction(1), Fraction(0)
+
+
+def _largest_sum(stage: MatrixStage) -> int:
+    """Return a bound that no accumulator exceeds, in either direction."""
+    if stage.accumulator == "pixels":
+        return stage.fan_in * 2 * 2 * 128
+    if stage.accumulator == "popcount":
+        return stage.fan_in
+    return 2 * stage.fan_in

@@ -1,0 +1,262 @@
+"""The training loop: steps, schedule, checkpoints, validation.
+
+Deterministic: data order, augmentation and initial weights come from one seeded generator, whose state is in
+every checkpoint, so an interrupted run continues as if it had not been (with the same number of threads).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import frozen
+from bnnhw.network import Network
+from bnnhw.topology import Topology
+from torch import Tensor
+from torch.nn import functional
+
+from bnncore.errors import BnnError
+from bnncore.files import write_atomically
+from bnncore.training.augment import Augmenter
+from bnncore.training.network import TrainableNetwork
+from bnncore.training.recipe import Recipe
+from bnncore.training.warm import start_from
+
+__all__ = ["Epoch", "Trainer", "accuracy"]
+
+_CHECKPOINT_VERSION = 1
+
+# Share in the loss of bits that do not decide the answer.
+_CERTAINTY = 0.3
+
+# Of the sigmoid over normalised sums, so that its slope fits their spread of about 1 from the start.
+_SHARPNESS = 2.0
+
+# Images on which the normalisation of given parameters is measured.
+_STATISTICS = 500
+
+
+@frozen(kw_only=True)
+class Epoch:
+    """Figures of one epoch.
+
+    Attributes:
+        number: from 1.
+        loss: mean over the epoch's training images.
+        train_accuracy: on the changed training images, while they were trained on, 0 to 1.
+        validation_accuracy: at the end of the epoch, 0 to 1, or None without validation images.
+        learning_rate: at the end.
+        seconds: of wall time, without the validation.
+    """
+
+    number: int
+    loss: float
+    train_accuracy: float
+    validation_accuracy: float | None
+    learning_rate: float
+    seconds: float
+
+
+def schedule(progress: float, warmup: float) -> float:
+    """Return the fraction of the highest rate at a progress of 0 to 1: a ramp, then a cosine to 0."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
+
+
+def accuracy(network: TrainableNetwork, images: Tensor, labels: Tensor, batch_size: int = 250) -> float:
+    """Return the fraction of uint8 images that the network, in evaluation, predicts right."""
+    network.eval()
+    right = 0
+    with torch.inference_mode():
+        for start in range(0, len(images), batch_size):
+            logits = network(network.encode(images[start : start + batch_size]))
+            right += int((network.predict(logits) == labels[start : start + batch_size]).sum())
+    return right / max(1, len(images))
+
+
+def bits_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss of a network with one bit a class, whose highest set bit is the answer.
+
+    The answer is right if the own bit is set and all higher ones are not: that is what the likelihood of the
+    answer needs (and not even the own bit for class 0, the answer where no bit is set). The others count for
+    less: they tell whether the network is sure.
+
+    Args:
+        logits: float [N, classes], a bit is set where they are >= 0.
+        labels: int64 [N].
+    """
+    ranks = torch.arange(logits.shape[1])
+    own = ranks == labels[:, None]
+    decides = (ranks >= labels[:, None]) & ~(own & (ranks == 0))
+    weight = torch.where(decides, 1.0, _CERTAINTY)
+    each = functional.binary_cross_entropy_with_logits(_SHARPNESS * logits, own.to(logits.dtype), weight)
+    return each * logits.shape[1]
+
+
+class Trainer:
+    """A training run that can be stopped and continued at any epoch.
+
+    Args:
+        topology: what to train.
+        recipe: how.
+        images, labels: uint8 [N, *input shape] and int64 [N]; ``recipe.validation`` of them, the last, are
+            held back.
+        classes: number of classes.
+        seed: of everything random.
+        minutes: if given, the schedule follows the clock instead of the steps, and the run ends at the end of
+            this time. Such a run is not repeatable.
+        initial: parameters to start from instead of random ones; see ``bnncore.training.warm``.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        recipe: Recipe,
+        images: Tensor,
+        labels: Tensor,
+        classes: int,
+        seed: int = 0,
+        minutes: float | None = None,
+        initial: Network | None = None,
+    ) -> None:
+        self.recipe, self.minutes, self.seed = recipe, minutes, seed
+        self.generator = torch.Generator().manual_seed(seed)
+        self.network = TrainableNetwork(
+            topology, classes, recipe.estimator, recipe.momentum, generator=self.generator
+        )
+        kept = len(images) - recipe.validation
+        if kept < recipe.batch_size:
+            raise BnnError(
+                f"{len(images)} images less {recipe.validation} for validation are fewer than one batch of "
+                f"{recipe.batch_size}; use more images or a smaller batch"
+            )
+        if initial is not None:
+            start_from(self.network, initial, images[:kept][:_STATISTICS])
+        self._labels, self._kept = labels[:kept], kept
+        self._validation = images[kept:], labels[kept:]
+        self._augmenter = Augmenter(images[:kept], recipe.augmentation, self.generator)
+        self._dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+        latent = [p for name, p in self.network.named_parameters() if name.endswith("latent")]
+        others = [p for name, p in self.network.named_parameters() if not name.endswith("latent")]
+        self._peaks = (recipe.learning_rate, recipe.norm_learning_rate)
+        self.optimizer = torch.optim.Adam(
+            [{"params": latent}, {"params": others}], lr=recipe.learning_rate, fused=True
+        )
+        self.history: list[Epoch] = []
+        self._elapsed = 0.0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in the training images; what is left over changes from epoch to epoch."""
+        return self._kept // self.recipe.batch_size
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch, or the time, is over."""
+        if self.minutes is not None:
+            return self._elapsed >= self.minutes * 60
+        return len(self.history) >= self.recipe.epochs
+
+    def epoch(self, report: Callable[[int, float, float], None] | None = None) -> Epoch:
+        """Train for one epoch, and validate.
+
+        Args:
+            report: called after each step with its number, loss and accuracy so far.
+        """
+        began, before = time.monotonic(), self._elapsed
+        self.network.train()
+        order = torch.randperm(self._kept, generator=self.generator)
+        losses = right = 0.0
+        steps = self.steps_per_epoch
+        for step in range(steps):
+            self._set_rates(self._progress(step))
+            chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
+            batch = self.network.encode(self._augmenter.batch(chosen), self._dtype)
+            labels = self._labels[chosen]
+            logits = self.network(batch)
+            loss = self._loss(logits, labels)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise BnnError(
+                    f"the loss is {value} in epoch {len(self.history) + 1}; lower the learning rate "
+                    f"(now {self.recipe.learning_rate}) and continue from the last checkpoint"
+                )
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            self.network.constrain()
+            losses += value
+            right += float((self.network.predict(logits.detach()) == labels).float().mean())
+            self._elapsed = before + time.monotonic() - began
+            if report is not None:
+                report(step + 1, losses / (step + 1), right / (step + 1))
+            if self.minutes is not None and self._elapsed >= self.minutes * 60:
+                steps = step + 1
+                break
+        images, labels = self._validation
+        result = Epoch(
+            number=len(self.history) + 1,
+            loss=losses / steps,
+            train_accuracy=right / steps,
+            validation_accuracy=accuracy(self.network, images, labels) if len(images) else None,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            seconds=round(self._elapsed - before, 1),
+        )
+        self._elapsed = before + time.monotonic() - began
+        self.history.append(result)
+        return result
+
+    def _progress(self, step: int) -> float:
+        if self.minutes is not None:
+            return min(1.0, self._elapsed / (self.minutes * 60))
+        return (len(self.history) + step / self.steps_per_epoch) / self.recipe.epochs
+
+    def _set_rates(self, progress: float) -> None:
+        factor = schedule(progress, self.recipe.warmup)
+        for group, peak in zip(self.optimizer.param_groups, self._peaks):
+            group["lr"] = peak * factor
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.network.topology.output == "scores":
+            return functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        return bits_loss(logits, labels)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        state: dict[str, Any] = {
+            "version": _CHECKPOINT_VERSION,
+            "recipe": json.dumps(self.recipe.to_dict()),
+            "topology": json.dumps(self.network.topology.to_dict()),
+            "classes": self.network.classes,
+            "seed": self.seed,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "history": json.dumps([_epoch_dict(epoch) for epoch in self.history]),
+            "elapsed": self._elapsed,
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(path, buffer.getvalue())
+
+    def resume(self, path: Path) -> None:
+        """Continue from a checkpoint of the same recipe and topology."""
+        state = torch.load(path, weights_only=True)
+        if json.loads(state["topology"]) != self.network.topology.to_dict():
+            raise BnnError(f"{path}: the checkpoint is of another topology; use another --out folder")
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.history = [Epoch(**item) for item in json.loads(state["history"])]
+        self._elapsed = state["elapsed"]
+
+
+def _epoch_dict(epoch: Epoch) -> dict[str, Any]:
+    return {name: getattr(epoch, name) for name in Epoch.__annotations__}

@@ -1,0 +1,106 @@
+"""How a network was, or is to be, trained: a record, so that one command repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from attrs import asdict, field, frozen
+from attrs.validators import ge, gt, in_, instance_of, le, optional
+
+from bnncore.errors import BnnError
+
+__all__ = ["Augmentation", "Recipe"]
+
+_FRACTION: Any = [instance_of((int, float)), ge(0), le(1)]
+_POSITIVE: Any = [instance_of((int, float)), gt(0)]
+_NUMBER: Any = [instance_of((int, float)), ge(0)]
+
+
+@frozen(kw_only=True)
+class Augmentation:
+    """Random changes of each training image, drawn anew every time it is seen.
+
+    Attributes:
+        flip_horizontal, flip_vertical: mirror half of the images.
+        transpose: swap rows and columns of half of the images (square images only).
+        shift: up to so many pixels in each direction; what comes in repeats the edge, mirrored.
+        rotate: up to so many degrees either way.
+        scale: up to this fraction larger or smaller.
+        shear: up to this fraction.
+        elastic: strength in pixels of a smooth random displacement.
+        brightness: up to this fraction of 255 added or taken, the same for all pixels of an image.
+        contrast: up to this fraction more or less around the image's mean.
+        colour: up to this fraction more or less for each channel by itself.
+        noise: standard deviation of noise a pixel, as a fraction of 255.
+        cutout: side in pixels of one square that is made grey.
+    """
+
+    flip_horizontal: bool = field(default=False, validator=instance_of(bool))
+    flip_vertical: bool = field(default=False, validator=instance_of(bool))
+    transpose: bool = field(default=False, validator=instance_of(bool))
+    shift: int = field(default=0, validator=[instance_of(int), ge(0)])
+    rotate: float = field(default=0.0, validator=_NUMBER)
+    scale: float = field(default=0.0, validator=_FRACTION)
+    shear: float = field(default=0.0, validator=_FRACTION)
+    elastic: float = field(default=0.0, validator=_NUMBER)
+    brightness: float = field(default=0.0, validator=_FRACTION)
+    contrast: float = field(default=0.0, validator=_FRACTION)
+    colour: float = field(default=0.0, validator=_FRACTION)
+    noise: float = field(default=0.0, validator=_FRACTION)
+    cutout: int = field(default=0, validator=[instance_of(int), ge(0)])
+
+
+def _augmentation(given: Augmentation | Mapping[str, Any]) -> Augmentation:
+    return given if isinstance(given, Augmentation) else Augmentation(**given)
+
+
+@frozen(kw_only=True)
+class Recipe:
+    """Everything that decides the result of a training run, apart from data, seed and threads.
+
+    Attributes:
+        topology: name of the topology.
+        epochs: passes over the training images.
+        batch_size: images a step.
+        learning_rate: of latent weights, at its height; they live in -1 to +1.
+        norm_learning_rate: of batch normalisation and temperature, at its height.
+        warmup: fraction of the run in which the rates rise; then they fall as a cosine to 0.
+        estimator: gradient of one-bit activations; see ``bnncore.training.quantizers``.
+        momentum: of the running statistics of batch normalisation.
+        label_smoothing: of the softmax; networks with scores only.
+        augmentation: random changes of training images.
+        validation: images taken from the end of the training split to choose by; never the test split.
+        precision: of training's arithmetic; evaluation is exact in any case.
+        initial: a checkpoint or ``.npz`` to start from, relative to the data folder's parent, or None.
+    """
+
+    topology: str = field(validator=instance_of(str))
+    epochs: int = field(validator=[instance_of(int), ge(1)])
+    batch_size: int = field(default=100, validator=[instance_of(int), ge(2)])
+    learning_rate: float = field(default=0.02, validator=_POSITIVE)
+    norm_learning_rate: float = field(default=0.002, validator=_POSITIVE)
+    warmup: float = field(default=0.02, validator=_FRACTION)
+    estimator: Literal["clip", "approx"] = field(default="clip", validator=in_(("clip", "approx")))
+    momentum: float = field(default=0.1, validator=_FRACTION)
+    label_smoothing: float = field(default=0.0, validator=_FRACTION)
+    augmentation: Augmentation = field(factory=Augmentation, converter=_augmentation)
+    validation: int = field(default=0, validator=[instance_of(int), ge(0)])
+    precision: Literal["float32", "bfloat16"] = field(default="float32", validator=in_(("float32", "bfloat16")))
+    initial: str | None = field(default=None, validator=optional(instance_of(str)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; ``from_dict`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """Build a recipe from ``to_dict``'s data; what is absent has its default.
+
+        Raises:
+            BnnError: if a key is unknown or a value impossible.
+        """
+        try:
+            return cls(**data)
+        except (TypeError, ValueError) as error:
+            raise BnnError(f"not a recipe: {error}") from error

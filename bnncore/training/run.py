@@ -1,0 +1,147 @@
+"""A training run in a folder: checkpoints, weights, metrics, and how to go on after an interruption.
+
+``<out>/checkpoint.pt`` is written after every epoch; at the end, and when the user stops the run, come
+``weights.npz`` (with the classes), ``metrics.json``, ``recipe.json`` and, with matplotlib, ``curve.png``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from attrs import asdict, frozen
+from bnnhw.network import Network
+from bnnhw.topology import Topology
+
+from bnncore.datasets import LabelledImages
+from bnncore.errors import BnnError
+from bnncore.files import write_atomically
+from bnncore.formats.npz import write_npz
+from bnncore.training.export import disagreements, export_network
+from bnncore.training.loop import Epoch, Trainer
+from bnncore.training.recipe import Recipe
+
+__all__ = ["CHECKPOINT", "METRICS", "RECIPE", "Outcome", "Reporter", "train"]
+
+CHECKPOINT = "checkpoint.pt"
+METRICS = "metrics.json"
+RECIPE = "recipe.json"
+
+# Images on which the exported network is compared with the trained one; each takes milliseconds.
+_COMPARED = 200
+
+
+class Reporter:
+    """Is told how a run goes; this one says nothing."""
+
+    def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
+        """Be told of a step: running loss and training accuracy of the epoch so far."""
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """Be told of an epoch's figures."""
+
+
+@frozen(kw_only=True, eq=False)
+class Outcome:
+    """What a run leaves.
+
+    Attributes:
+        network: the integer network.
+        history: figures of every epoch.
+        finished: False if it was stopped early.
+        disagreements: images, of those compared, on which the trained network in float64 and the
+            integer network differ in any score; always 0 unless something is broken.
+    """
+
+    network: Network
+    history: tuple[Epoch, ...]
+    finished: bool
+    disagreements: int
+
+
+def train(
+    recipe: Recipe,
+    data: LabelledImages,
+    topology: Topology,
+    out: Path,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    minutes: float | None = None,
+    initial: Network | None = None,
+    reporter: Reporter | None = None,
+) -> Outcome:
+    """Train a network, or continue the run that the folder holds.
+
+    With the same recipe, data, seed and number of threads, and without ``minutes``, the result is the same
+    to the bit on the same processor and PyTorch.
+
+    Args:
+        recipe: how.
+        data: training images with their classes.
+        topology: what to train.
+        out: folder for everything the run writes; made if missing.
+        seed: of everything random.
+        threads: of the processor; all if None.
+        minutes: end after this time instead of ``recipe.epochs``, the schedule stretched to fit.
+        initial: parameters to start from instead of random ones.
+        reporter: is told how it goes.
+
+    Raises:
+        BnnError: if the data do not fit the topology, the folder holds another run, the loss is not a number,
+            or memory runs out; a checkpoint of the last whole epoch is left.
+    """
+    reporter = reporter or Reporter()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if data.images.shape[1:] != topology.input.shape:
+        raise BnnError(
+            f"the images are {list(data.images.shape[1:])}, topology {topology.name!r} sees "
+            f"{list(topology.input.shape)}; choose another topology or prepare the images for this one"
+        )
+    classes = len(data.classes) or int(data.labels.max()) + 1
+    images, labels = torch.from_numpy(data.images.copy()), torch.from_numpy(data.labels.copy())
+    trainer = Trainer(topology, recipe, images, labels, classes, seed=seed, minutes=minutes, initial=initial)
+    checkpoint = out / CHECKPOINT
+    if checkpoint.exists():
+        trainer.resume(checkpoint)
+    finished = False
+    try:
+        while not trainer.finished:
+            number = len(trainer.history) + 1
+
+            def report(step: int, loss: float, right: float, number: int = number) -> None:
+                reporter.step(number, recipe.epochs, step, trainer.steps_per_epoch, loss, right)
+
+            epoch = trainer.epoch(report)
+            trainer.save(checkpoint)
+            _write_metrics(out, trainer.history)
+            reporter.epoch(epoch, recipe.epochs)
+        finished = True
+    except KeyboardInterrupt:
+        # What the interrupted epoch did to the network is dropped: the checkpoint is whole.
+        if not checkpoint.exists():
+            raise
+        trainer.resume(checkpoint)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, BnnError) or "memory" not in str(error).lower():
+            raise
+        raise BnnError(
+            f"memory ran out with batches of {recipe.batch_size} images; use a smaller batch (--batch-size)"
+        ) from error
+    network = export_network(trainer.network)
+    different = disagreements(trainer.network, network, data.images[-_COMPARED:])
+    if different:
+        raise BnnError(f"the exported network differs on {different} of {_COMPARED} images; please report this")
+    write_npz(out / "weights.npz", network, data.classes or None)
+    if data.classes:
+        write_atomically(out / "classes.txt", ("\n".join(data.classes) + "\n").encode())
+    record = {"seed": seed, "threads": torch.get_num_threads(), "torch": torch.__version__, **recipe.to_dict()}
+    write_atomically(out / RECIPE, (json.dumps(record, indent=2) + "\n").encode())
+    return Outcome(network=network, history=tuple(trainer.history), finished=finished, disagreements=different)
+
+
+def _write_metrics(out: Path, history: list[Epoch]) -> None:
+    text = json.dumps({"epochs": [asdict(epoch) for epoch in history]}, indent=2)
+    write_atomically(out / METRICS, f"{text}\n".encode())

@@ -35,7 +35,7 @@ from bnncore.errors import (
 from bnncore.hookspecs import hookimpl
 from bnncore.opening import load_classifier, open_classifier
 from bnncore.plugins import PluginWarning
-from bnncore.prediction import Prediction
+from bnncore.prediction import Prediction, Predictions
 from bnncore.records import Backend, Bitstream, Dataset, Parameters, Preprocessing, Resource, Step
 from bnncore.registry import Registry
 from bnncore.resources import packaged
@@ -62,6 +62,7 @@ __all__ = [
     "PluginWarning",
     "Pool",
     "Prediction",
+    "Predictions",
     "Preprocessing",
     "Resource",
     "ResourceError",

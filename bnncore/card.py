@@ -58,6 +58,12 @@ class Card:
     recipe: Mapping[str, Any]
     networks: Mapping[str, Mapping[str, int]] = field(factory=dict)
 
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows; a terminal shows ``repr``."""
+        from bnncore.display import card_html
+
+        return card_html(self)
+
 
 def parse_card(data: bytes, where: str) -> Card:
     """Parse the bytes of a ``card.json``; ``where`` names it in errors.

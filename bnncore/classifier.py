@@ -15,7 +15,7 @@ from bnnhw.topology import Topology
 
 from bnncore.backends import Job, open_executor
 from bnncore.errors import BackendError, BnnError
-from bnncore.prediction import Prediction
+from bnncore.prediction import Prediction, Predictions
 from bnncore.records import Preprocessing
 
 if TYPE_CHECKING:
@@ -135,6 +135,13 @@ class Classifier:
         backend = self._engine.executor.name if self._engine else self._asked
         return f"<Classifier {self.name!r} on {self.topology.name}, backend {backend}>"
 
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows; a terminal shows ``repr``."""
+        from bnncore.display import classifier_html
+
+        backend = self._engine.executor.name if self._engine else f"{self._asked}, opened at the first picture"
+        return classifier_html(self, backend)
+
     # -- run ---------------------------------------------------------------------------------
 
     def classify(self, image: Source) -> Prediction:
@@ -153,20 +160,21 @@ class Classifier:
     @overload
     def classify_batch(  # type: ignore[overload-overlap]  # what has a length is an Iterable as well
         self, images: Sequence[Source] | npt.NDArray[np.uint8]
-    ) -> list[Prediction]: ...
+    ) -> Predictions: ...
 
     @overload
     def classify_batch(self, images: Iterable[Source]) -> Iterator[Prediction]: ...
 
-    def classify_batch(self, images: Any) -> list[Prediction] | Iterator[Prediction]:
+    def classify_batch(self, images: Any) -> Predictions | Iterator[Prediction]:
         """Classify many pictures, in order.
 
         Args:
             images: anything that ``classify`` takes, many of it.
 
         Returns:
-            A list if the images have a length (list, tuple, array); else, for a generator or an iterator,
-            an iterator that holds few pictures at a time, so that any number can stream.
+            A list, which Jupyter shows as a contact sheet, if the images have a length (list, tuple,
+            array); else, for a generator or an iterator, an iterator that holds few pictures at a time, so
+            that any number can stream.
 
         Raises:
             InputError: at the first picture that cannot be read, naming its position.
@@ -174,7 +182,7 @@ class Classifier:
         if isinstance(images, (str, bytes)):
             raise TypeError("classify_batch takes many pictures; for one use classify")
         stream = self._ready().stream(images)
-        return list(stream) if hasattr(images, "__len__") else stream
+        return Predictions(stream) if hasattr(images, "__len__") else stream
 
     def preprocess(self, image: Source) -> npt.NDArray[np.uint8]:
         """Return what the network really sees: a new uint8 array in its input shape."""

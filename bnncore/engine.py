@@ -48,8 +48,8 @@ class Engine:
     def classify(self, source: Source) -> Prediction:
         """Return the prediction for one picture."""
         start = time.perf_counter()
-        scores = self.executor.scores(self.pipeline(source)[None])
-        return self._predictions(scores, start, 1)[0]
+        seen = self.pipeline(source)[None]
+        return self._predictions(seen, self.executor.scores(seen), start)[0]
 
     def stream(self, sources: Iterable[Source]) -> Iterator[Prediction]:
         """Yield a prediction for each picture, in order, holding one batch at a time."""
@@ -59,7 +59,8 @@ class Engine:
             batch = [self._prepare(position, source) for position, source in islice(iterator, _BATCH)]
             if not batch:
                 return
-            yield from self._predictions(self.executor.scores(np.stack(batch)), start, len(batch))
+            seen = np.stack(batch)
+            yield from self._predictions(seen, self.executor.scores(seen), start)
 
     def _prepare(self, position: int, source: Source) -> npt.NDArray[np.uint8]:
         try:
@@ -72,11 +73,13 @@ class Engine:
         batch = checked_batch(self.topology.input, batch)
         return self.executor.scores(batch)[:, : self._count]
 
-    def _predictions(self, scores: npt.NDArray[np.int32], start: float, count: int) -> list[Prediction]:
+    def _predictions(
+        self, seen: npt.NDArray[np.uint8], scores: npt.NDArray[np.int32], start: float
+    ) -> list[Prediction]:
         scores = scores[:, : self._count]
         scores.flags.writeable = False
         winners = self._rank(scores)
-        seconds = (time.perf_counter() - start) / count
+        seconds = (time.perf_counter() - start) / len(seen)
         return [
             Prediction(
                 index=index,
@@ -87,8 +90,9 @@ class Engine:
                 spread=self._spread,
                 backend=self.executor.name,
                 seconds=seconds,
+                seen=image,
             )
-            for index, row in zip(winners, scores)
+            for index, row, image in zip(winners, scores, seen)
         ]
 
     def _rank(self, scores: npt.NDArray[np.int32]) -> list[int]:

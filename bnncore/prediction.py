@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, overload
 
 from attrs import field, frozen
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Prediction", "Ranked"]
+__all__ = ["Prediction", "Predictions", "Ranked"]
 
 
 class Ranked(NamedTuple):
@@ -35,6 +35,8 @@ class Prediction:
         spread: standard deviation that a score would have with random weights; 0 for bits.
         backend: what computed it.
         seconds: wall-clock time from the given picture to the answer; in a batch, the mean.
+        seen: uint8 [*input shape], the picture as it went into the network; where it was given in that shape,
+            the caller's own array. None if it was not kept.
     """
 
     index: int
@@ -45,6 +47,7 @@ class Prediction:
     spread: float = field(repr=False)
     backend: str
     seconds: float
+    seen: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
 
     def top(self, count: int = 5) -> list[Ranked]:
         """Return the best classes, best first; ties go as the network's rule says.
@@ -90,3 +93,29 @@ class Prediction:
         weights = [math.exp((score - best) / self.spread) for score in scores]
         total = sum(weights)
         return [weight / total for weight in weights]
+
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows; a terminal shows ``repr``."""
+        from bnncore.display import prediction_html
+
+        return prediction_html(self)
+
+
+class Predictions(list[Prediction]):
+    """The answers to a batch, in order: a list that Jupyter shows as a contact sheet."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Predictions: ...
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return Predictions(found) if isinstance(index, slice) else found
+
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows; a terminal shows ``repr``."""
+        from bnncore.display import predictions_html
+
+        return predictions_html(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,12 @@ from bnnhw.topology import Topology
 
 from bnncore.errors import ParameterError
 from bnncore.files import write_atomically
+from bnncore.formats.archive import open_archive
 
 __all__ = ["parse_golden", "write_golden"]
+
+# Bytes of one array; a few dozen vectors are enough for a selftest.
+_LIMIT = 2**26
 
 
 def parse_golden(
@@ -25,11 +28,13 @@ def parse_golden(
     Raises:
         ParameterError: if the file is not that; ``where`` names it.
     """
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            inputs, scores = file["inputs"], file["scores"]
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise ParameterError(f"{where}: expected an .npz with 'inputs' and 'scores': {error}") from error
+    with open_archive(data, where) as archive:
+        if archive.names != ("inputs", "scores"):
+            found = ", ".join(repr(name) for name in archive.names) or "nothing"
+            raise ParameterError(f"{where}: expected an .npz of 'inputs' and 'scores', found {found}")
+        for name in archive.names:
+            archive.check_size(name, 0, _LIMIT)
+        inputs, scores = archive.array("inputs"), archive.array("scores")
     _check(where, "inputs", inputs, np.uint8, topology.input.shape)
     _check(where, "scores", scores, np.int32, (topology.outputs,))
     if len(inputs) != len(scores) or len(inputs) == 0:

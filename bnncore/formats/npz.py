@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,9 @@ from attrs import frozen
 from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import MatrixStage, Topology, first_difference, matrix_stages
 
-from bnncore.errors import BnnError, ParameterError
+from bnncore.errors import ParameterError
 from bnncore.files import write_atomically
+from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
 
 __all__ = ["NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
@@ -35,8 +36,6 @@ __all__ = ["NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
 _FORMAT = "bnncore-parameters"
 _VERSION = 1
 _META_LIMIT = 2**20
-# A .npy header of ours takes 128 bytes; other writers may align differently.
-_HEADER_LIMIT = 1024
 _FILE_LIMIT = 2**29
 
 
@@ -79,18 +78,8 @@ def parse_npz(data: bytes, where: str, topology: Topology | None = None) -> NpzF
     """
     if len(data) > _FILE_LIMIT:
         raise ParameterError(f"{where}: larger than {_FILE_LIMIT} bytes, the limit for parameters")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return _read_archive(archive, where, topology)
-    except ParameterError:
-        raise
-    except BnnError as error:
-        raise ParameterError(f"{where}: {error}") from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise ParameterError(f"{where}: expected a whole .npz file: {error}") from error
-    # zlib.error, EOFError, NotImplementedError (exotic compression), RuntimeError (encrypted), …
-    except Exception as error:
-        raise ParameterError(f"{where}: cannot be unpacked: {type(error).__name__}: {error}") from error
+    with open_archive(data, where) as archive:
+        return _read_archive(archive, topology)
 
 
 def write_npz(path: Path, network: Network, classes: Sequence[str] | None = None) -> None:
@@ -123,17 +112,13 @@ def npz_bytes(network: Network, classes: Sequence[str] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def _read_archive(archive: zipfile.ZipFile, where: str, topology: Topology | None) -> NpzFile:
-    members: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        if info.filename in members:
-            raise ParameterError(f"{where}: member {info.filename!r} occurs twice")
-        members[info.filename] = info
-    if "meta.npy" not in members:
+def _read_archive(archive: Archive, topology: Topology | None) -> NpzFile:
+    where = archive.where
+    if "meta" not in archive.names:
         raise ParameterError(
-            f"{where}: expected a bnncore parameter file with a member 'meta', found {_some(sorted(members))}"
+            f"{where}: expected a bnncore parameter file with a member 'meta', found {_some(archive.names)}"
         )
-    declared, classes = _read_meta(archive, members["meta.npy"], where)
+    declared, classes = _read_meta(archive)
     if topology is not None and topology.digest != declared.digest:
         raise ParameterError(
             f"{where}: made for topology {declared.name!r}, which is not {topology.name!r}: "
@@ -143,18 +128,19 @@ def _read_archive(archive: zipfile.ZipFile, where: str, topology: Topology | Non
     if classes is not None:
         classes = check_classes(classes, f"{where}, classes", topology.outputs)
     matrices = matrix_stages(topology)
-    expected = {f"{name}.npy": spec for stage in matrices for name, spec in _members(stage, topology).items()}
-    missing = sorted(set(expected) - set(members))
-    surplus = sorted(set(members) - set(expected) - {"meta.npy"})
+    expected = {name: spec for stage in matrices for name, spec in _members(stage, topology).items()}
+    missing = sorted(set(expected) - set(archive.names))
+    surplus = sorted(set(archive.names) - set(expected) - {"meta"})
     if missing or surplus:
         found = f"missing {_some(missing)}" if missing else f"unexpected {_some(surplus)}"
         raise ParameterError(f"{where}: {found}; expected the members of topology {topology.name!r}")
     for name, (shape, dtype) in expected.items():
-        _check_size(members[name], where, int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        archive.check_size(name, size, size + HEADER_LIMIT)
     layers = []
     for stage in matrices:
         arrays = {
-            name: _read_member(archive, members[f"{name}.npy"], where, shape, dtype)
+            name: _checked_array(archive, name, shape, dtype)
             for name, (shape, dtype) in _members(stage, topology).items()
         }
         thresholds = arrays.get(f"layer{stage.number}.thresholds", np.zeros((stage.outputs, 0), np.int32))
@@ -173,16 +159,16 @@ def _members(stage: MatrixStage, topology: Topology) -> dict[str, tuple[tuple[in
     return result
 
 
-def _read_meta(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str
-) -> tuple[Topology, tuple[str, ...] | None]:
-    _check_size(info, where, None)
-    data = _unpacked(archive, info, where)
-    shape, dtype, body = _npy(data, f"{where}, member 'meta'")
-    if dtype != np.uint8 or shape != (len(body),):
-        raise ParameterError(f"{where}, member 'meta': expected uint8 text, found {dtype} {list(shape)}")
+def _read_meta(archive: Archive) -> tuple[Topology, tuple[str, ...] | None]:
+    where = archive.where
+    archive.check_size("meta", 0, _META_LIMIT)
+    text = archive.array("meta")
+    if text.dtype != np.uint8 or text.ndim != 1:
+        raise ParameterError(
+            f"{where}, member 'meta': expected uint8 text, found {text.dtype} {list(text.shape)}"
+        )
     try:
-        meta = json.loads(body.decode("utf-8"))
+        meta = json.loads(text.tobytes().decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ParameterError(f"{where}, member 'meta': expected JSON: {error}") from error
     if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
@@ -201,67 +187,14 @@ def _read_meta(
     return Topology.from_dict(topology), None if classes is None else tuple(classes)
 
 
-def _check_size(info: zipfile.ZipInfo, where: str, size: int | None) -> None:
-    """Refuse a member by its declared size, past which ``_unpacked`` does not read."""
-    if size is None:
-        low, high = 0, _META_LIMIT
-    else:
-        low, high = size, size + _HEADER_LIMIT
-    if not low <= info.file_size <= high:
+def _checked_array(archive: Archive, name: str, shape: tuple[int, int], dtype: str) -> npt.NDArray[Any]:
+    array = archive.array(name)
+    if array.shape != shape or array.dtype != np.dtype(dtype):
         raise ParameterError(
-            f"{where}, member {info.filename!r}: expected {low} to {high} bytes, found {info.file_size}"
+            f"{archive.where}, member {name!r}: expected {np.dtype(dtype).name} {list(shape)}, "
+            f"found {array.dtype} {list(array.shape)}"
         )
-
-
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> bytes:
-    """Return a member's bytes, never more than it declares; its CRC is checked at the end."""
-    # zipfile unpacks bzip2 and LZMA without a bound, and deflate as well unless it is told how much.
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ParameterError(
-            f"{where}, member {info.filename!r}: expected stored or deflated data, "
-            f"found zip compression {info.compress_type}"
-        )
-    with archive.open(info) as file:
-        data = file.read(info.file_size)
-    if len(data) != info.file_size:
-        raise ParameterError(
-            f"{where}, member {info.filename!r}: expected {info.file_size} bytes, found {len(data)}"
-        )
-    return data
-
-
-def _read_member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, shape: tuple[int, int], dtype: str
-) -> npt.NDArray[Any]:
-    data = _unpacked(archive, info, where)
-    where = f"{where}, member {info.filename!r}"
-    found_shape, found_dtype, body = _npy(data, where)
-    if found_shape != shape or found_dtype != np.dtype(dtype):
-        raise ParameterError(
-            f"{where}: expected {np.dtype(dtype).name} {list(shape)}, found {found_dtype} {list(found_shape)}"
-        )
-    if len(body) != int(np.prod(shape)) * np.dtype(dtype).itemsize:
-        raise ParameterError(f"{where}: the data do not have the size that the header declares")
-    return np.frombuffer(body, dtype).reshape(shape).astype(np.dtype(dtype).newbyteorder("="))
-
-
-def _npy(data: bytes, where: str) -> tuple[tuple[int, ...], np.dtype[Any], bytes]:
-    """Split a ``.npy`` into shape, dtype and data; never unpickles."""
-    stream = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError(f"version {version[0]}.{version[1]} of the format, not 1.0")
-        # The header is evaluated as a Python literal, and old numpy takes one of any length.
-        if int.from_bytes(data[8:10], "little") > _HEADER_LIMIT:
-            raise ValueError(f"a header of more than {_HEADER_LIMIT} bytes")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    # Beside ValueError, numpy lets through what Python's parser raises: TokenError, RecursionError, …
-    except Exception as error:
-        raise ParameterError(f"{where}: expected a .npy array: {error}") from error
-    if dtype.hasobject or (fortran and len(shape) > 1):
-        raise ParameterError(f"{where}: expected plain numbers in C order, found {dtype}")
-    return shape, dtype, data[stream.tell() :]
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 def _pack(weights: npt.NDArray[np.int8], bits: int) -> npt.NDArray[np.uint8]:
@@ -283,6 +216,6 @@ def _unpack(packed: npt.NDArray[np.uint8], fan_in: int, bits: int, where: str) -
     return planes[..., 0] - 2 * planes[..., 1]
 
 
-def _some(names: list[str]) -> str:
+def _some(names: Sequence[str]) -> str:
     shown = ", ".join(repr(name) for name in names[:3]) or "nothing"
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -85,7 +85,7 @@ def load_classifier(
     else:
         raise ParameterError(f"{place}: expected an .npz file or a binparam directory, found nothing there")
     sources = Sources(
-        name=place.stem if place.is_file() else f"{place.resolve().parent.name}/{place.resolve().name}",
+        name=place.stem if place.is_file() else "/".join(_absolute(place).parts[-2:]),
         topology=network.topology,
         preprocessing=None,
         classes=lambda: names,
@@ -184,9 +184,14 @@ def _load_directory(
     return read_binparam(directory, topology, _folding(registry, topology), classes)
 
 
+def _absolute(path: Path) -> Path:
+    """Return the path with its last parts named, and links as the caller names them."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
+
+
 def _topology_of(registry: Registry, directory: Path) -> Topology:
     """A binparam directory is named after its topology; its files do not say."""
-    name = directory.resolve().name
+    name = _absolute(directory).name
     known = ", ".join(registry.topology_names())
     try:
         if is_name(name):

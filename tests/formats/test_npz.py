@@ -197,10 +197,11 @@ def test_a_missing_member_is_named(name: str) -> None:
         parse_npz(zipped(content), "w.npz")
 
 
-@pytest.mark.parametrize("name", ["layer9.weights.npy", "layer2.thresholds.npy", "notes.txt", "../evil.npy"])
+@pytest.mark.parametrize("name", ["layer9.weights", "layer2.thresholds", "notes.txt", "../evil"])
 def test_a_surplus_member_is_named(name: str) -> None:
+    member = name if name.endswith(".txt") else f"{name}.npy"
     with pytest.raises(ParameterError, match=f"unexpected '{name}'"):
-        parse_npz(zipped({**members(), name: npy(np.zeros(1))}), "w.npz")
+        parse_npz(zipped({**members(), member: npy(np.zeros(1))}), "w.npz")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -209,7 +210,7 @@ def test_a_member_that_occurs_twice_is_refused(name: str) -> None:
     buffer = io.BytesIO(BYTES)
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr(f"{name}.npy", members()[f"{name}.npy"])
-    with pytest.raises(ParameterError, match=f"'{name}.npy' occurs twice"):
+    with pytest.raises(ParameterError, match=f"'{name}' occurs twice"):
         parse_npz(buffer.getvalue(), "w.npz")
 
 
@@ -235,21 +236,21 @@ def test_an_array_of_another_shape_or_type_is_refused(
 ) -> None:
     data = with_array(name, change(arrays()[name]))
     with pytest.raises(
-        ParameterError, match=rf"^w\.npz, member '{name}.npy': expected ({expected}), found ({found})"
+        ParameterError, match=rf"^w\.npz, member '{name}': expected ({expected}), found ({found})"
     ):
         parse_npz(data, "w.npz")
 
 
 def test_fortran_order_is_refused() -> None:
     data = with_array("layer0.weights", np.asfortranarray(arrays()["layer0.weights"]))
-    with pytest.raises(ParameterError, match=r"'layer0.weights.npy': expected .* in C order"):
+    with pytest.raises(ParameterError, match=r"'layer0.weights': expected .* in C order"):
         parse_npz(data, "w.npz")
 
 
 def test_surplus_data_after_an_array_are_refused() -> None:
     content = members()
     content["layer0.weights.npy"] += b"\0"
-    with pytest.raises(ParameterError, match=r"layer0.weights.npy'.*size"):
+    with pytest.raises(ParameterError, match=r"layer0.weights'.*size"):
         parse_npz(zipped(content), "w.npz")
 
 
@@ -307,7 +308,7 @@ def test_a_header_that_is_no_header_is_refused(header: str) -> None:
     content = members()
     text = header.encode() + b"\n"
     content["layer0.weights.npy"] = b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + bytes(16)
-    with pytest.raises(ParameterError, match=r"^w\.npz, member 'layer0.weights.npy'"):
+    with pytest.raises(ParameterError, match=r"^w\.npz, member 'layer0.weights'"):
         parse_npz(zipped(content), "w.npz")
 
 
@@ -325,7 +326,7 @@ def test_an_unknown_npy_version_is_refused(version: bytes) -> None:
     content = members()
     old = content["layer0.weights.npy"]
     content["layer0.weights.npy"] = old[:6] + version + old[8:]
-    with pytest.raises(ParameterError, match=r"^w\.npz, member 'layer0.weights.npy'"):
+    with pytest.raises(ParameterError, match=r"^w\.npz, member 'layer0.weights'"):
         parse_npz(zipped(content), "w.npz")
 
 
@@ -342,14 +343,18 @@ def forge_size(data: bytes, name: str, size: int) -> bytes:
     return bytes(result)
 
 
-@pytest.mark.parametrize("name", ["meta.npy", "layer0.weights.npy"])
+@pytest.mark.parametrize("name", ["meta", "layer0.weights"])
 def test_a_member_that_declares_too_much_is_refused_unread(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if name != "meta.npy":
-        monkeypatch.setattr(npz, "_read_member", None)
-    bomb = zipped({**members(), name: bytes(2**24)}, zipfile.ZIP_DEFLATED)
+    bomb = zipped({**members(), f"{name}.npy": bytes(2**24)}, zipfile.ZIP_DEFLATED)
     assert len(bomb) < 2**18
+    opened = []
+    open_member = zipfile.ZipFile.open
+    monkeypatch.setattr(
+        zipfile.ZipFile, "open", lambda self, info: opened.append(info.filename) or open_member(self, info)
+    )
     with pytest.raises(ParameterError, match=rf"^w\.npz, member '{name}': expected .* bytes, found {2**24}"):
         parse_npz(bomb, "w.npz")
+    assert f"{name}.npy" not in opened
 
 
 @pytest.mark.parametrize("name", ["meta.npy", "layer0.weights.npy"])
@@ -369,7 +374,7 @@ def test_a_member_that_declares_less_than_it_unpacks_to_is_refused(name: str) ->
 
 def test_huge_meta_is_refused() -> None:
     data = with_meta(lambda meta: meta.update(comment="x" * 2**20))
-    with pytest.raises(ParameterError, match=r"member 'meta.npy': expected 0 to 1048576 bytes"):
+    with pytest.raises(ParameterError, match=r"member 'meta': expected 0 to 1048576 bytes"):
         parse_npz(data, "w.npz")
 
 
@@ -390,7 +395,7 @@ def test_a_file_past_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_compressions_that_cannot_be_bounded_are_refused(compression: int) -> None:
-    with pytest.raises(ParameterError, match=rf"^w\.npz, member 'meta.npy': .* compression {compression}"):
+    with pytest.raises(ParameterError, match=rf"^w\.npz, member 'meta': .* method {compression}"):
         parse_npz(zipped(members(), compression), "w.npz")
 
 

@@ -102,6 +102,7 @@ def get(
     topology: str | None = None,
     board: str | None = None,
     threads: int | None = None,
+    bitstreams: str | os.PathLike[str] | None = None,
     source: str | None = None,
 ) -> Classifier:
     """Return a classifier for an installed dataset.
@@ -115,6 +116,8 @@ def get(
         topology: one of those that the dataset is offered on; None for its first.
         board: for ``fpga``, the name of the board, or None for the one at hand.
         threads: most threads to use; None for the default.
+        bitstreams: for ``fpga``, the folder where you keep bitstreams; None for the one that
+            ``BNNCORE_BITSTREAMS`` names, if any.
         source: distribution that shall supply the parameters, where several offer some for this dataset;
             None for the dataset's own.
 
@@ -129,7 +132,14 @@ def get(
     '2L'
     """
     return open_classifier(
-        registry, name, backend=backend, topology=topology, board=board, threads=threads, source=source
+        registry,
+        name,
+        backend=backend,
+        topology=topology,
+        board=board,
+        threads=threads,
+        bitstreams=bitstreams,
+        source=source,
     )
 
 
@@ -141,6 +151,7 @@ def load(
     *,
     board: str | None = None,
     threads: int | None = None,
+    bitstreams: str | os.PathLike[str] | None = None,
 ) -> Classifier:
     """Return a classifier for parameters in a file or folder, without a plugin.
 
@@ -151,6 +162,7 @@ def load(
         backend: as in ``get``.
         board: as in ``get``.
         threads: as in ``get``.
+        bitstreams: as in ``get``.
 
     Raises:
         ParameterError: if anything in it is not as it should be; nothing is used then.
@@ -159,5 +171,12 @@ def load(
     'Deer'
     """
     return load_classifier(
-        registry, path, topology=topology, classes=classes, backend=backend, board=board, threads=threads
+        registry,
+        path,
+        topology=topology,
+        classes=classes,
+        backend=backend,
+        board=board,
+        threads=threads,
+        bitstreams=bitstreams,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -36,6 +37,7 @@ class Job:
             name, or None.
         board: name of the board asked for, or None for the one at hand.
         threads: most threads to use, or None for the default.
+        bitstreams: folder where the user keeps bitstreams, or None for the one that the environment names.
     """
 
     topology: Topology
@@ -44,6 +46,7 @@ class Job:
     bitstream: Callable[[str], Bitstream | None]
     board: str | None = None
     threads: int | None = None
+    bitstreams: Path | None = None
 
 
 @frozen(kw_only=True)

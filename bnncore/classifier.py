@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, overload
 
@@ -86,6 +87,7 @@ class Classifier:
         backend: str = "auto",
         board: str | None = None,
         threads: int | None = None,
+        bitstreams: Path | None = None,
     ) -> None:
         self.name = sources.name
         self.topology = sources.topology
@@ -94,6 +96,7 @@ class Classifier:
         self._asked = backend
         self._board = board
         self._threads = threads
+        self._bitstreams = bitstreams
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._classes: tuple[str, ...] | None = None
@@ -129,6 +132,7 @@ class Classifier:
             bitstream=lambda board: registry.bitstream(sources.topology.name, board),
             board=self._board,
             threads=self._threads,
+            bitstreams=self._bitstreams,
         )
 
     def __repr__(self) -> str:

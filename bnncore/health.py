@@ -7,12 +7,11 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
-
-from attrs import frozen
 
 from bnncore.backends import candidates
+from bnncore.boards.checkup import examine_board
 from bnncore.errors import BnnError
+from bnncore.findings import Finding
 from bnncore.index import DATASETS, TOPOLOGIES
 from bnncore.opening import open_classifier
 from bnncore.registry import Registry
@@ -20,28 +19,24 @@ from bnncore.registry import Registry
 __all__ = ["Finding", "examine"]
 
 _DISTRIBUTIONS = ("bnncore", "bnncore-hw", "numpy", "pillow", "pluggy", "attrs", "cffi", "click", "pynq")
-_VARIABLES = ("BNNCORE_DISABLE", "BNNCORE_ALLOW", "BNNCORE_STRICT", "BNNCORE_CPU_ISA", "BNNCORE_THREADS")
-
-
-@frozen
-class Finding:
-    """One line of the doctor's report.
-
-    Attributes:
-        state: ``ok``, ``note`` (worth knowing) or ``problem``.
-        subject: what was looked at.
-        text: what was found, and what to do about a problem.
-    """
-
-    state: Literal["ok", "note", "problem"]
-    subject: str
-    text: str
+_VARIABLES = (
+    "BNNCORE_DISABLE",
+    "BNNCORE_ALLOW",
+    "BNNCORE_STRICT",
+    "BNNCORE_CPU_ISA",
+    "BNNCORE_THREADS",
+    "BNNCORE_BITSTREAMS",
+    "BNNCORE_BITSTREAMS_ACCEPT",
+    "BNNCORE_FOREIGN_OVERLAY",
+    "BNNCORE_CACHE",
+)
 
 
 def examine(registry: Registry) -> Iterator[Finding]:
     """Look at the machine, every plugin and every backend; imports them all."""
     yield Finding("ok", "python", f"{platform.python_version()} on {platform.machine()}, {sys.platform}")
     yield from _libraries()
+    yield from examine_board(registry)
     for variable in _VARIABLES:
         if os.environ.get(variable):
             yield Finding("note", variable, f"is set to {os.environ[variable]!r}")

@@ -40,6 +40,7 @@ def open_classifier(
     topology: str | None = None,
     board: str | None = None,
     threads: int | None = None,
+    bitstreams: str | os.PathLike[str] | None = None,
     source: str | None = None,
 ) -> Classifier:
     """Return a classifier for an installed dataset; see ``bnncore.get``."""
@@ -61,7 +62,8 @@ def open_classifier(
         golden=partial(_golden, parameters, chosen),
         parameters_id=parameters.resource.sha256,
     )
-    return Classifier(sources, registry, backend=backend, board=board, threads=threads)
+    folder = None if bitstreams is None else Path(bitstreams)
+    return Classifier(sources, registry, backend=backend, board=board, threads=threads, bitstreams=folder)
 
 
 def load_classifier(
@@ -73,6 +75,7 @@ def load_classifier(
     backend: str = "auto",
     board: str | None = None,
     threads: int | None = None,
+    bitstreams: str | os.PathLike[str] | None = None,
 ) -> Classifier:
     """Return a classifier for parameters in a file or folder; see ``bnncore.load``."""
     place = Path(path)
@@ -94,7 +97,8 @@ def load_classifier(
         golden=lambda: None,
         parameters_id=_content_id(network),
     )
-    return Classifier(sources, registry, backend=backend, board=board, threads=threads)
+    folder = None if bitstreams is None else Path(bitstreams)
+    return Classifier(sources, registry, backend=backend, board=board, threads=threads, bitstreams=folder)
 
 
 def _once(function: Callable[[], Value]) -> Callable[[], Value]:

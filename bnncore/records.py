@@ -23,6 +23,7 @@ __all__ = [
     "Preprocessing",
     "Resource",
     "Step",
+    "UserFile",
 ]
 
 _TEXT = instance_of(str)
@@ -80,6 +81,22 @@ class Resource:
     size: int = field(validator=instance_of(int))
     sha256: str = field(validator=_sha256)
     url: str | None = field(default=None, validator=optional(_TEXT))
+
+    @property
+    def filename(self) -> str:
+        """The last component of the path."""
+        return self.path.rpartition("/")[2]
+
+
+@frozen(kw_only=True)
+class UserFile:
+    """A file that nobody publishes a digest of: users bring it, and say the digest that they trust.
+
+    Attributes:
+        filename: without a folder.
+    """
+
+    filename: str = field(validator=_TEXT)
 
 
 @frozen(kw_only=True)
@@ -173,8 +190,9 @@ class Bitstream:
         part: of the programmable logic, for example ``xc7z020clg400``; boards are matched by it.
         folding: PE and SIMD a layer.
         digest: ``Folding.digest`` of the topology and folding it was built for.
-        bit: the bitstream file.
-        hwh: the hardware hand-off file that ``pynq.Overlay`` reads.
+        bit: the bitstream file, a ``Resource`` or a ``UserFile``.
+        hwh: the hardware hand-off file that ``pynq.Overlay`` reads; its name is that of ``bit`` with the
+            suffix ``.hwh``.
         clock_mhz: clock of the accelerator.
     """
 
@@ -183,9 +201,16 @@ class Bitstream:
     part: str = field(validator=_TEXT)
     folding: Folding = field(validator=instance_of(Folding))
     digest: str = field(validator=_sha256)
-    bit: Resource = field(validator=instance_of(Resource))
-    hwh: Resource = field(validator=instance_of(Resource))
+    bit: Resource | UserFile = field(validator=instance_of((Resource, UserFile)))
+    hwh: Resource | UserFile = field(validator=instance_of((Resource, UserFile)))
     clock_mhz: float = field(validator=instance_of((int, float)))
+
+    def __attrs_post_init__(self) -> None:
+        bit, hwh = self.bit.filename, self.hwh.filename
+        if not bit.endswith(".bit") or hwh != f"{bit[:-4]}.hwh":
+            raise ValueError(
+                f"Bitstream needs files name.bit and name.hwh, as pynq does; not {bit!r} and {hwh!r}"
+            )
 
 
 @frozen(kw_only=True)

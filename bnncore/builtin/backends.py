@@ -26,6 +26,13 @@ _BACKENDS = {
         priority=50,
         summary="C kernels for the processor at hand",
     ),
+    "fpga": Backend(
+        name="fpga",
+        executor="bnncore.boards.backend:executor",
+        obstacle="bnncore.boards.backend:obstacle",
+        priority=100,
+        summary="the accelerator on a PYNQ board",
+    ),
     "numpy": Backend(
         name="numpy",
         executor=f"{__name__}:numpy_executor",

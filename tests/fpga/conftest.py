@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bnnhw.fpga import FpgaExecutor
+from bnnhw.fpga.executor import FpgaExecutor
 from bnnhw.network import Network
 from virtual_board.board import VirtualBoard
 from virtual_board.designs import Overlay, write_overlay

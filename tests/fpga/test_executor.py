@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from bnnhw.errors import BackendError, InputError, NetworkError, TopologyError
-from bnnhw.fpga import FpgaExecutor, owner
+from bnnhw.fpga import owner
+from bnnhw.fpga.executor import FpgaExecutor
 from bnnhw.fpga.images import ImageFormat
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import scores

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bnnhw.fpga import FpgaExecutor
+from bnnhw.fpga.executor import FpgaExecutor
 from bnnhw.fpga.words import parameter_words
 from virtual_board.board import VirtualBoard
 from virtual_board.designs import Design, write_overlay

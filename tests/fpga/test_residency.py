@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bnnhw.errors import BackendError
-from bnnhw.fpga import Counters, owner
+from bnnhw.fpga import owner
+from bnnhw.fpga.owner import Counters
 from bnnhw.fpga.residency import Resident, locked
 from bnnhw.reference import scores
 from virtual_board.networks import CNV, LFC, images, random_network
@@ -66,7 +67,7 @@ _OTHER_PROCESS = """
     import json, sys
     from pathlib import Path
     import numpy as np
-    from bnnhw.fpga import FpgaExecutor
+    from bnnhw.fpga.executor import FpgaExecutor
     from bnnhw.reference import scores
     from virtual_board.board import VirtualBoard
     from virtual_board.designs import Overlay

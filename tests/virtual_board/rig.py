@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attrs import frozen
-from bnnhw.fpga import FpgaExecutor
+from bnnhw.fpga.executor import FpgaExecutor
 
 from virtual_board.board import VirtualBoard
 from virtual_board.designs import Overlay

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attrs import frozen
-from bnnhw.fpga import FpgaExecutor
+from bnnhw.fpga.executor import FpgaExecutor
 from bnnhw.network import Network
 from virtual_board.designs import ZU3EG, ZYNQ_7020, Design, Overlay, write_overlay
 

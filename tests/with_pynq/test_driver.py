@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bnnhw.errors import BackendError
-from bnnhw.fpga import Counters
+from bnnhw.fpga.owner import Counters
 from bnnhw.network import Network
 from bnnhw.reference import scores
 from virtual_board.memory import Memory

@@ -6,12 +6,6 @@ answers them), ``accelerator`` (starts and waits), ``device`` (what is needed of
 board through pynq, the only module that imports it), ``residency`` (what is loaded, for all processes),
 ``owner`` (the one user of a device in this process) and ``executor`` (a network on a board).
 
-The driver knows no plugins: it is given plain paths, a folding and a network.
+The driver knows no plugins: it is given plain paths, a folding and a network. Start at
+``bnnhw.fpga.executor.FpgaExecutor``; this package itself imports nothing.
 """
-
-from __future__ import annotations
-
-from bnnhw.fpga.executor import FpgaExecutor
-from bnnhw.fpga.owner import Counters
-
-__all__ = ["Counters", "FpgaExecutor"]

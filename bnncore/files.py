@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Where files are kept, and writing them so that a reader never sees half of one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["cache_folder", "write_atomically"]
+
+
+def cache_folder() -> Path:
+    """Return where fetched files are kept: ``BNNCORE_CACHE``, or ``bnncore`` in the user's cache."""
+    chosen = os.environ.get("BNNCORE_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "bnncore"
 
 
 def write_atomically(path: Path, data: bytes) -> None:

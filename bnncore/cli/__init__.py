@@ -26,6 +26,7 @@ _COMMANDS = {
     "plugins": "List the installed plugins and their state.",
     "pack": "Put trained parameters into a plugin project.",
     "evaluate": "Measure accuracy on labelled images.",
+    "data": "Make a known data set ready for training.",
     "doctor": "Check this machine and every plugin, in plain words.",
 }
 

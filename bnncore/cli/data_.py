@@ -1,0 +1,146 @@
+"""``bnncore data NAME``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bnncore.cli.output import json_option, print_json, table
+from bnncore.datasets.fetching import Progress
+from bnncore.datasets.labelled import DatasetError, LabelledImages
+from bnncore.datasets.obtaining import Obtained, from_network, from_path
+from bnncore.datasets.publishers import PUBLISHED, PublishedFile, PublishedSet, published
+
+__all__ = ["command"]
+
+
+@click.command("data")
+@click.argument("name", required=False)
+@click.option("--fetch", "do_fetch", is_flag=True, help="Get it from its publisher, or from the cache.")
+@click.option(
+    "--from", "given", type=click.Path(path_type=Path), help="An archive or a folder that you have already."
+)
+@click.option("--url", help="Where to fetch it instead; needs --sha256.")
+@click.option("--sha256", help="What the archive of --url or --from must have.")
+@json_option
+def command(
+    name: str | None, do_fetch: bool, given: Path | None, url: str | None, sha256: str | None, as_json: bool
+) -> None:
+    r"""Make the images of a known data set ready for training, and say where they are.
+
+    \b
+    bnncore data                            which data sets are known
+    bnncore data cifar10 --fetch            fetch, verify, unpack
+    bnncore data cucumber9 --from CUCUMBER-9-master.zip
+
+    Nothing is fetched unless you ask for it. What was fetched is kept (BNNCORE_CACHE, or bnncore in your cache
+    folder), and a transfer that broke off goes on where it stopped.
+    """
+    if name is None:
+        _list(as_json)
+        return
+    known = published(name)
+    if given is not None and (do_fetch or url is not None):
+        raise click.UsageError("choose one of --from and --fetch")
+    if given is not None:
+        obtained = from_path(known, given, sha256)
+    elif do_fetch or url is not None:
+        obtained = from_network(known, url, sha256, _progress)
+    else:
+        _describe(known, as_json)
+        return
+    _report(known, obtained, as_json)
+
+
+def _list(as_json: bool) -> None:
+    if as_json:
+        print_json([_as_dict(known) for known in PUBLISHED.values()])
+        return
+    rows = [(known.name, f"{known.train:,} + {known.test:,}", known.title) for known in PUBLISHED.values()]
+    click.echo(table(rows, ("NAME", "TRAIN + TEST", "WHAT")))
+
+
+def _describe(known: PublishedSet, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_dict(known))
+        return
+    click.echo(f"{known.name}: {known.title}")
+    click.echo(f"page     {known.page}")
+    click.echo(f"terms    {known.terms}")
+    click.echo(f"images   {known.train:,} for training, {known.test:,} for the test")
+    for file in known.fetched:
+        click.echo(f"file     {file.name}, {file.size:,} bytes, SHA-256 {file.sha256}")
+    if known.fetched:
+        click.echo(f"\nTo get it: bnncore data {known.name} --fetch")
+        click.echo(f"If you have it: bnncore data {known.name} --from PATH")
+    else:
+        click.echo("\nIts publisher names no checksum, so it is not fetched without one. Download it, then:")
+        click.echo(f"bnncore data {known.name} --from PATH")
+
+
+def _report(known: PublishedSet, obtained: Obtained, as_json: bool) -> None:
+    splits = {split: _read(obtained.folder, split) for split in ("train", "test")}
+    if not any(splits.values()):
+        raise DatasetError(f"{obtained.folder}: neither split can be read")
+    content: dict[str, Any] = {
+        "name": known.name,
+        "folder": str(obtained.folder),
+        "checked": obtained.checked,
+        "classes": list(next(images.classes for images in splits.values() if images)),
+        "train": len(splits["train"] or ()),
+        "test": len(splits["test"] or ()),
+    }
+    if as_json:
+        print_json(content)
+        return
+    click.echo(f"{known.name}: {known.title}")
+    click.echo(f"folder   {obtained.folder}")
+    click.echo(f"files    {obtained.checked}")
+    for split, expected in (("train", known.train), ("test", known.test)):
+        found = content[split]
+        note = "" if found == expected else f"; its publisher has {expected:,}"
+        click.echo(f"{split:<8} {found:,} images{note}")
+    if content["classes"]:
+        click.echo(f"classes  {', '.join(content['classes'])}")
+    click.echo(f"\nTo train on it: bnncore train {known.dataset} --data {obtained.folder}")
+
+
+def _read(folder: Path, split: Any) -> LabelledImages | None:
+    """Return a split, or None if the folder does not have it."""
+    from bnncore.datasets import read
+
+    try:
+        return read(folder, split)
+    except DatasetError as error:
+        click.echo(f"{split}: {error}", err=True)
+        return None
+
+
+def _as_dict(known: PublishedSet) -> dict[str, Any]:
+    files = [{"name": file.name, "size": file.size, "sha256": file.sha256} for file in known.fetched]
+    return {
+        "name": known.name,
+        "title": known.title,
+        "page": known.page,
+        "terms": known.terms,
+        "train": known.train,
+        "test": known.test,
+        "files": files,
+    }
+
+
+def _progress(file: PublishedFile) -> Progress:
+    """Show a line that counts up, where somebody watches."""
+    if not sys.stderr.isatty():
+        return lambda count: None
+    total = f" of {file.size / 1e6:.1f}" if file.size else ""
+
+    def show(count: int) -> None:
+        end = "\n" if count == file.size else ""
+        click.echo(f"\r{file.name}: {count / 1e6:.1f}{total} MB", err=True, nl=False)
+        click.echo(end, err=True, nl=False)
+
+    return show

@@ -27,6 +27,7 @@ _COMMANDS = {
     "pack": "Put trained parameters into a plugin project.",
     "evaluate": "Measure accuracy on labelled images.",
     "data": "Make a known data set ready for training.",
+    "benchmark": "Measure every backend that can run here.",
     "doctor": "Check this machine and every plugin, in plain words.",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from bnncore.errors import ResourceError
 from bnncore.records import Resource
 
-__all__ = ["MANIFEST", "packaged", "read_resource", "resource_path"]
+__all__ = ["MANIFEST", "package_folder", "packaged", "read_resource", "resource_path"]
 
 MANIFEST = "manifest.json"
 
@@ -44,7 +44,7 @@ def resource_path(resource: Resource) -> Path:
     Raises:
         ResourceError: if the package is not installed as files.
     """
-    return _folder(resource.package) / resource.path
+    return package_folder(resource.package) / resource.path
 
 
 def read_resource(resource: Resource) -> bytes:
@@ -76,7 +76,12 @@ def read_resource(resource: Resource) -> bytes:
     return data
 
 
-def _folder(package: str) -> Path:
+def package_folder(package: str) -> Path:
+    """Return the folder of an installed package, without importing it.
+
+    Raises:
+        ResourceError: if it is not installed, or not as files.
+    """
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError) as error:
@@ -87,7 +92,7 @@ def _folder(package: str) -> Path:
 
 
 def _manifest(package: str) -> dict[str, object]:
-    path = _folder(package) / MANIFEST
+    path = package_folder(package) / MANIFEST
     try:
         content = json.loads(path.read_text("utf-8"))
         files = content["files"]

@@ -24,10 +24,12 @@ _COMMANDS = {
     "classify": "Classify pictures.",
     "explain": "Show where a dataset, its network and its backend come from.",
     "plugins": "List the installed plugins and their state.",
+    "new": "Write a new plugin project.",
     "pack": "Put trained parameters into a plugin project.",
     "evaluate": "Measure accuracy on labelled images.",
     "data": "Make a known data set ready for training.",
     "benchmark": "Measure every backend that can run here.",
+    "check": "Check that a plugin holds to the contract.",
     "doctor": "Check this machine and every plugin, in plain words.",
 }
 

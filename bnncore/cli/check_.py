@@ -1,0 +1,61 @@
+"""``bnncore check DIST``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from attrs import asdict
+
+from bnncore.cli.output import json_option, print_json
+from bnncore.conformance import CheckError, Outcome, Subject, check_distribution
+from bnncore.conformance.wheel import check_wheel
+
+__all__ = ["command"]
+
+_MARKS = {"ok": "ok      ", "note": "note    ", "skipped": "-       ", "problem": "PROBLEM "}
+
+
+@click.command("check")
+@click.argument("dist")
+@click.option("--wheel", is_flag=True, help="Build the wheel and test it in a clean environment.")
+@click.option(
+    "--with", "extra", multiple=True, metavar="REQUIREMENT", help="Also install this in the clean environment."
+)
+@click.option("--strict", is_flag=True, help="Take notes for problems: before publishing.")
+@json_option
+def command(dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """Check that the plugin DIST holds to the contract.
+
+    DIST is the name of an installed distribution, a project folder or a wheel; the latter two are tested in a
+    clean environment, as an installed one is with --wheel. The exit code is 1 if there is a problem.
+    """
+    bad = ("problem", "note") if strict else ("problem",)
+    outcomes = []
+    for outcome in _outcomes(dist, wheel, extra):
+        outcomes.append(outcome)
+        if not as_json:
+            click.echo(f"{_MARKS[outcome.state]}{outcome.check}: {outcome.text}")
+    problems = [outcome for outcome in outcomes if outcome.state in bad]
+    if as_json:
+        print_json({"passed": not problems, "outcomes": [asdict(outcome) for outcome in outcomes]})
+    else:
+        counts = Counter(outcome.state for outcome in outcomes)
+        click.echo("")
+        click.echo(f"{counts['ok']} passed, {counts['note']} notes, {counts['problem']} problems.")
+    if problems:
+        raise SystemExit(1)
+
+
+def _outcomes(dist: str, wheel: bool, extra: tuple[str, ...]) -> Iterable[Outcome]:
+    path = Path(dist)
+    if path.suffix == ".whl" or (path / "pyproject.toml").is_file():
+        return check_wheel(path, extra)
+    if not wheel:
+        return check_distribution(dist)
+    origin = Subject(dist).folder
+    if origin is None:
+        raise CheckError(f"{dist} was not installed from a folder; give the path of its project or wheel")
+    return check_wheel(origin, extra)

@@ -1,0 +1,101 @@
+"""``bnncore new NAME``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bnncore import registry
+from bnncore.scaffold import KINDS, NewProject, classes_of, write_project
+
+__all__ = ["command"]
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), default="dataset", show_default=True)
+@click.option("--images", type=click.Path(path_type=Path), help="Folder with one folder of pictures a class.")
+@click.option("--classes", help="Class names with commas between, instead of --images.")
+@click.option("--topology", default="cnvW1A1", show_default=True, help="Network of a dataset or bitstream.")
+@click.option("--dataset", default="", help="Dataset that parameters are for.")
+@click.option("--board", default="my-board", show_default=True, help="Board of a bitstream.")
+@click.option("--part", default="xc7z020clg400", show_default=True, help="Its programmable logic.")
+@click.option("--clock", default=100.0, show_default=True, help="Clock of a bitstream in MHz.")
+@click.option("--bit", type=_FILE, help="Bitstream file.")
+@click.option("--hwh", type=_FILE, help="Its hand-off file.")
+@click.option("--title", help="One line for people.")
+@click.option("--author", help="For licence and metadata.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to make; bnn-NAME if left out.")
+def command(
+    name: str,
+    kind: str,
+    images: Path | None,
+    classes: str | None,
+    topology: str,
+    dataset: str,
+    board: str,
+    part: str,
+    clock: float,
+    bit: Path | None,
+    hwh: Path | None,
+    title: str | None,
+    author: str | None,
+    out: Path | None,
+) -> None:
+    """Write a complete plugin project that offers NAME.
+
+    It passes its own checks as it is; a dataset's weights are random until bnncore pack puts trained ones in.
+    """
+    if kind == "dataset" and (images is None) == (classes is None):
+        raise click.UsageError("a dataset needs its classes: either --images FOLDER or --classes one,two,three")
+    if kind == "parameters" and not dataset:
+        raise click.UsageError("parameters need --dataset, the name of the dataset that they are for")
+    counts = classes_of(images) if images is not None else {}
+    names = tuple(counts) or tuple(each.strip() for each in (classes or "").split(",") if each.strip())
+    source = "not stated"
+    if images is not None:
+        source = f"{sum(counts.values())} pictures in {len(counts)} folders of {images.resolve().name}"
+    project = NewProject(
+        name=name,
+        kind=kind,  # type: ignore[arg-type]  # click checked the choice
+        title=title or f"{name}: {f'parameters for {dataset}' if dataset else f'a {kind} for bnncore'}",
+        author=author or f"the authors of bnn-{name}",
+        topology=topology,
+        dataset=dataset,
+        classes=names,
+        source=source,
+        board=board,
+        part=part,
+        clock_mhz=clock,
+        bit=bit,
+        hwh=hwh,
+    )
+    folder = out or Path(project.distribution)
+    package = write_project(folder, project, registry)
+    click.echo(f"{folder}: a {kind} plugin, {project.distribution} 0.1.0")
+    if images is not None:
+        click.echo(f"classes: {', '.join(f'{each} ({count})' for each, count in counts.items())}")
+    click.echo("")
+    click.echo("Next:")
+    for step in _steps(folder, package, kind, topology, images):
+        click.echo(f"  {step}")
+
+
+def _steps(folder: Path, package: Path, kind: str, topology: str, images: Path | None) -> list[str]:
+    steps = []
+    if kind in ("dataset", "parameters"):
+        steps.append(f"bnncore train --images {images or 'pictures/'} --topology {topology} --out trained/")
+        steps.append(f"bnncore pack {folder} trained/")
+        steps.append(f"edit {package / 'card.json'}: source and licences")
+        steps.append(f"bnncore pack {folder}")
+    if kind == "bitstream":
+        steps.append(f"bnncore pack {folder} --bit my.bit --hwh my.hwh")
+    if kind in ("topology", "backend"):
+        steps.append(f"edit {package}")
+    steps.append(f'pip install -e "{folder}[test]"')
+    steps.append(f"pytest {folder}")
+    steps.append(f"bnncore check {folder} --wheel --strict")
+    return steps

@@ -34,7 +34,6 @@ _GROUPS = {
     "bitstream": BITSTREAMS,
     "backend": BACKENDS,
 }
-_PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".ppm", ".pgm", ".webp", ".tif", ".tiff"}
 _PLACEHOLDER = b"A placeholder: put the design in with bnncore pack . --bit FILE --hwh FILE\n"
 
 
@@ -89,20 +88,19 @@ class NewProject:
 def classes_of(images: Path) -> dict[str, int]:
     """Return the classes of a folder with one folder of pictures a class, sorted, each with its pictures' count.
 
+    A folder with ``train`` and ``test``, as ``bnncore train`` takes it, has the classes of both.
+
     Raises:
-        InputError: if there is none.
+        DatasetError: if there is none.
     """
-    if not images.is_dir():
-        raise InputError(f"{images}: expected a folder with one folder of pictures a class, found none there")
-    counts = {
-        folder.name: sum(path.suffix.lower() in _PICTURES for path in folder.rglob("*"))
-        for folder in sorted(images.iterdir())
-        if folder.is_dir() and not folder.name.startswith(".")
-    }
-    counts = {name: count for name, count in counts.items() if count}
-    if not counts:
-        raise InputError(f"{images}: expected one folder of pictures a class, for example {images}/cat/1.jpg")
-    return counts
+    from bnncore.datasets.pictures import is_picture_folder, picture_folders
+
+    splits = [each for each in (images / "train", images / "test") if is_picture_folder(each)]
+    counts: dict[str, int] = {}
+    for folder in splits or [images]:
+        for name, pictures in picture_folders(folder).items():
+            counts[name] = counts.get(name, 0) + len(pictures)
+    return dict(sorted(counts.items()))
 
 
 def write_project(folder: Path, project: NewProject, registry: Registry) -> Path:

@@ -13,6 +13,7 @@ from bnncore.formats.npz import npz_bytes, parse_npz
 from bnncore.names import canonical
 from bnncore.packing import golden_inputs
 from bnncore.placeholder import random_network
+from bnncore.records import Resource
 from bnncore.resources import read_resource, resource_path
 
 __all__ = ["check_bitstreams", "check_classes", "check_parameters", "check_topologies"]
@@ -66,7 +67,8 @@ def check_bitstreams(subject: Subject) -> Seen:
                 f"bitstream {claim.declared!r} declares digest {bitstream.digest[:12]}…, its folding of "
                 f"{topology.name!r} as installed has {digest}; it was built for other shapes or another folding"
             )
-        if bitstream.bit.url is None and not read_resource(bitstream.bit).startswith(_BIT_HEADER):
+        bit = bitstream.bit
+        if isinstance(bit, Resource) and bit.url is None and not read_resource(bit).startswith(_BIT_HEADER):
             raw = True
         found.append(f"{claim.declared}: {len(matrix_stages(topology))} layers folded, digest {digest[:12]}")
     if not found:

@@ -152,8 +152,11 @@ class Subject:
             if network.parameters.golden is not None:
                 yield f"golden vectors of {network.label}", network.parameters.golden
         for claim, bitstream in self.bitstreams:
-            yield f"bitstream {claim.declared}", bitstream.bit
-            yield f"hand-off file of {claim.declared}", bitstream.hwh
+            # What users bring themselves is no business of the distribution.
+            if isinstance(bitstream.bit, Resource):
+                yield f"bitstream {claim.declared}", bitstream.bit
+            if isinstance(bitstream.hwh, Resource):
+                yield f"hand-off file of {claim.declared}", bitstream.hwh
 
     def open(self, network: OfferedNetwork, backend: str = "numpy") -> Classifier:
         """Return a classifier with parameters of this distribution."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.errors import BnnError
 
-__all__ = ["Prepare", "is_picture_folder", "read_folder", "read_table"]
+__all__ = ["Prepare", "is_picture_folder", "picture_folders", "read_folder", "read_table"]
 
 # Turns the path of a picture into the network's input: uint8 [height, width(, 3)].
 Prepare = Callable[[Path], npt.NDArray[np.uint8]]
@@ -27,6 +27,26 @@ def is_picture_folder(folder: Path) -> bool:
     return folder.is_dir() and any(_pictures(child) for child in _children(folder))
 
 
+def picture_folders(folder: Path) -> dict[str, list[Path]]:
+    """Return the pictures of each class, sorted by its name.
+
+    Args:
+        folder: holds the folders, one a class. Hidden ones, and files that are no pictures, are passed over.
+
+    Raises:
+        DatasetError: if there is none.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: expected a folder with one folder of pictures a class, found none there")
+    found = {child.name: _pictures(child) for child in _children(folder)}
+    found = {name: paths for name, paths in found.items() if paths}
+    if not found:
+        raise DatasetError(
+            f"{folder}: expected one folder of pictures a class, for example {folder.name}/cat/1.jpg"
+        )
+    return found
+
+
 def read_folder(folder: Path, prepare: Prepare, classes: Sequence[str] | None = None) -> LabelledImages:
     """Read pictures from one folder a class, named as the class.
 
@@ -38,14 +58,7 @@ def read_folder(folder: Path, prepare: Prepare, classes: Sequence[str] | None = 
     Raises:
         DatasetError: naming the folder or picture that is wrong.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: expected a folder with one folder of pictures a class, found none there")
-    found = {child.name: _pictures(child) for child in _children(folder)}
-    found = {name: paths for name, paths in found.items() if paths}
-    if not found:
-        raise DatasetError(
-            f"{folder}: expected one folder of pictures a class, for example {folder.name}/cat/1.jpg"
-        )
+    found = picture_folders(folder)
     names = tuple(classes) if classes is not None else tuple(sorted(found))
     unknown = sorted(set(found) - set(names))
     if unknown:

@@ -18,6 +18,7 @@ from bnncore import InputError, UnknownNameError
 from bnncore.card import parse_card
 from bnncore.cli import cli
 from bnncore.conformance import check_distribution
+from bnncore.datasets.labelled import DatasetError
 
 KINDS = {
     "dataset": ("flowers", "--classes", "rose,tulip", "--topology", "tinynet"),
@@ -108,7 +109,7 @@ def test_dependencies_have_both_bounds_also_on_the_network_used(shapes):
         (["a/b", "--classes", "x"], UnknownNameError, "is not a name"),
         (["a.b", "--classes", "x"], UnknownNameError, "letters, digits"),
         (["pets", "--classes", "x", "--topology", "nothing"], UnknownNameError, "topology 'nothing'"),
-        (["pets", "--images", "/no/such/folder"], InputError, "one folder of pictures a class"),
+        (["pets", "--images", "/no/such/folder"], DatasetError, "one folder of pictures a class"),
         (["pets", "--classes", "x", "--title", 'say "cheese"'], InputError, "without quotes"),
         (["pets", "--kind", "parameters", "--dataset", "nothing"], UnknownNameError, "dataset 'nothing'"),
     ],

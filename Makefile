@@ -2,6 +2,7 @@
 # make test    set up everything and run the tests
 # make test-pynq   run the FPGA driver on the real pynq and a virtual board, each version in a fresh environment
 # make check   lint and types
+# make notebooks   run the notebooks and keep what they show
 # make clean   remove what these made
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/_ke
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-pynq check clean virtualenv
+.PHONY: demo notebooks test test-pynq check clean virtualenv
 
 demo: $(VENV)/.installed
 	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
@@ -32,6 +33,9 @@ test-pynq-%:
 	$(PYNQ_PYTHON) -m venv --clear .venv-pynq-$*
 	.venv-pynq-$*/bin/python -m pip install --quiet pytest 'pynq==$*' 'pycparser<3' 'numpy<2' --editable hw --editable .
 	.venv-pynq-$*/bin/python -m pytest tests/with_pynq
+
+notebooks: $(VENV)/.tested
+	$(BIN)/python tests/notebooks/execute.py
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .

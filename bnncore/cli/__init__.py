@@ -30,6 +30,7 @@ _COMMANDS = {
     "data": "Make a known data set ready for training.",
     "benchmark": "Measure every backend that can run here.",
     "check": "Check that a plugin holds to the contract.",
+    "notebooks": "Copy the notebooks to a folder.",
     "doctor": "Check this machine and every plugin, in plain words.",
 }
 

@@ -1,0 +1,105 @@
+"""The notebooks run from an empty folder, show what they promise, and are stored with what they show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bnncore.cli import main
+
+nbformat = pytest.importorskip("nbformat", reason="running notebooks needs nbclient and ipykernel")
+pytest.importorskip("ipykernel")
+
+from tests.notebooks.execute import NOTEBOOKS, execute  # noqa: E402
+
+NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+# What each must show as text somewhere.
+SHOWN = {
+    "1-cifar10": [r"^ship$", r"ship +\d+", r"'numpy'", r"all backends give \[\d+", r"Class name: ship"],
+    "3-digits": [r"^recorded picture$", r"^7 - one class responded$", r"[456] of 6 right", r"^ *0 degrees: 7"],
+    "4-precision": [r"cnvW1A1: 1,570,496 weights", r"cnvW2A2: 393 kB", r"cnvW1A2: [\d.]+ ms a picture on"],
+}
+# How many pictures and how many tables of our own each must show.
+PICTURES = {"1-cifar10": (2, 4), "3-digits": (2, 3), "4-precision": (1, 0)}
+
+
+def outputs(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def text(notebook: Any) -> str:
+    return "\n".join(output.text for output in outputs(notebook) if output.output_type == "stream")
+
+
+def check(name: str, notebook: Any) -> None:
+    said = (
+        text(notebook)
+        + "\n"
+        + "\n".join(output.data.get("text/plain", "") for output in outputs(notebook) if "data" in output)
+    )
+    for pattern in SHOWN[name]:
+        assert re.search(pattern, said, re.MULTILINE), pattern
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs(notebook))
+    tables = sum("text/html" in output.get("data", {}) for output in outputs(notebook))
+    assert (pictures, tables) == PICTURES[name]
+    assert not [output for output in outputs(notebook) if output.output_type == "error"]
+    # Old calls tell what they are called today; nothing else may complain.
+    complaints = [output.text for output in outputs(notebook) if output.get("name") == "stderr"]
+    assert all("OldCallWarning" in complaint for complaint in complaints)
+
+
+def test_every_notebook_is_checked() -> None:
+    assert sorted(SHOWN) == sorted(PICTURES) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("default")
+def test_runs_and_shows_what_it_promises(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["notebooks", str(tmp_path / "mine")])
+    assert not exit_.value.code
+    check(name, execute(tmp_path / "mine" / f"{name}.ipynb", tmp_path / "mine"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_stored_with_what_it_shows(name: str) -> None:
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    check(name, notebook)
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_is_listed_in_the_readme() -> None:
+    readme = (NOTEBOOKS / "README.md").read_text()
+    assert all(f"`{name}.ipynb`" in readme for name in NAMES)
+
+
+class TestCopying:
+    def run(self, *arguments: str) -> Any:
+        with pytest.raises(SystemExit) as exit_:
+            main(["notebooks", *arguments])
+        return exit_.value.code
+
+    def test_copies_notebooks_and_pictures(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert not self.run(str(tmp_path / "new" / "folder"))
+        listed = capsys.readouterr().out.split()
+        assert [Path(path).stem for path in listed] == NAMES
+        assert all(Path(path).is_file() for path in listed)
+        assert (tmp_path / "new" / "folder" / "pictures" / "ship.png").is_file()
+
+    def test_touches_nothing_that_is_there(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / f"{NAMES[-1]}.ipynb").write_text("my work")
+        assert self.run(str(tmp_path)) == 1
+        assert "exists already" in capsys.readouterr().err
+        assert [path.name for path in tmp_path.iterdir()] == [f"{NAMES[-1]}.ipynb"]
+
+    def test_says_when_none_came_with_the_distribution(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("bnncore.notebooks.__file__", str(tmp_path / "bnncore" / "notebooks.py"))
+        assert self.run(str(tmp_path / "x")) == 1
+        assert "reinstall" in capsys.readouterr().err

@@ -31,7 +31,7 @@ test-pynq: $(addprefix test-pynq-,$(PYNQ_VERSIONS))
 
 test-pynq-%:
 	$(PYNQ_PYTHON) -m venv --clear .venv-pynq-$*
-	.venv-pynq-$*/bin/python -m pip install --quiet pytest 'pynq==$*' 'pycparser<3' 'numpy<2' --editable hw --editable .
+	.venv-pynq-$*/bin/python -m pip install --quiet pytest 'pynq==$*' 'pycparser<3' 'numpy<2' $(addprefix --editable ,$(PROJECTS))
 	.venv-pynq-$*/bin/python -m pytest tests/with_pynq
 
 notebooks: $(VENV)/.tested

@@ -45,12 +45,12 @@ class VirtualAccelerator:
             raise ProtocolError(f"register {offset:#x} can only be written")
         registers = self._fabric.registers
         self._present()
-        if int(registers[_LEFT]) and not self.hang:
+        if registers[_LEFT] and not self.hang:
             registers[_LEFT] -= 1
             if not registers[_LEFT]:
                 registers[_STATE] = _DONE | _READY
         busy = bool(registers[_LEFT])
-        bits = int(registers[_STATE]) | (0 if busy else _IDLE)
+        bits = registers[_STATE] | (0 if busy else _IDLE)
         registers[_STATE] = 0
         return bits
 
@@ -69,7 +69,7 @@ class VirtualAccelerator:
             self._start()
 
     def _present(self) -> None:
-        if self._fabric.design is None:
+        if not self._fabric.loaded:
             raise ProtocolError("no accelerator is loaded; real hardware would hang the bus here")
 
     def _start(self) -> None:
@@ -78,18 +78,19 @@ class VirtualAccelerator:
             registers[_LEFT] = 1
             return
         if registers[0x28 // 4] & 1:
-            layer, memory, word, threshold = (int(registers[at // 4]) for at in (0x30, 0x38, 0x40, 0x48))
+            layer, memory = registers[0x30 // 4], registers[0x38 // 4]
+            word, threshold = registers[0x40 // 4], registers[0x48 // 4]
             self._fabric.store(layer, memory, word, threshold, self._wide(0x50))
             registers[_STATE] = _DONE | _READY
             return
-        self._classify(int(registers[0x5C // 4]), self._wide(0x10), self._wide(0x1C))
+        self._classify(registers[0x5C // 4], self._wide(0x10), self._wide(0x1C))
         registers[_LEFT] = self.slow
         if not self.slow:
             registers[_STATE] = _DONE | _READY
 
     def _wide(self, offset: int) -> int:
-        low, high = self._fabric.registers[offset // 4 : offset // 4 + 2].tolist()
-        return int(low | high << 32)
+        registers = self._fabric.registers
+        return registers[offset // 4] | registers[offset // 4 + 1] << 32
 
     def _classify(self, images: int, source: int, target: int) -> None:
         design = self._fabric.design

@@ -5,14 +5,14 @@ It is one file, mapped into every process that uses the board, as the real one i
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from bnnhw.folding import FoldedLayer, folded_fan_in, unfold
 from bnnhw.network import Network
-from bnnhw.topology import MatrixStage, matrix_stages
+from bnnhw.topology import matrix_stages
 
 from virtual_board.designs import Design, Overlay
 from virtual_board.memory import ProtocolError
@@ -35,41 +35,48 @@ class Fabric:
         path = folder / "fabric"
         if not path.exists():
             path.write_bytes(bytes(4 * 64 + 8 * _CAPACITY + 64))
-        flat: npt.NDArray[np.uint8] = np.memmap(path, np.uint8, mode="r+")
-        self._head = flat[:64].view(np.uint64)
-        self.registers: npt.NDArray[np.uint32] = flat[64 : 64 + 4 * 64].view(np.uint32)
-        self._words = flat[64 + 4 * 64 :].view(np.uint64)
+        with path.open("r+b") as file:
+            flat = memoryview(mmap.mmap(file.fileno(), 0))
+        # Plain views: a network's words pass one by one, and elements of arrays take several times longer.
+        self._head = flat[:64].cast("Q")
+        self.registers = flat[64 : 64 + 4 * 64].cast("I")
+        self._words = flat[64 + 4 * 64 :].cast("Q")
         self._network: tuple[int, int, Network] | None = None
-        self._places: dict[int, tuple[MatrixStage, int, int, int]] = {}
+        self._places: dict[int, tuple[int, int, int, int]] = {}
         self._placed = -1
 
     @property
     def generation(self) -> int:
         """How many times anything was loaded."""
-        return int(self._head[_GENERATION])
+        return self._head[_GENERATION]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether what is loaded has an accelerator."""
+        return bool(self._head[_LOADED])
 
     @property
     def design(self) -> Design | None:
         """What is loaded, if it is an accelerator."""
-        number = int(self._head[_LOADED])
+        number = self._head[_LOADED]
         return self._overlays[number - 1].design if number else None
 
     def configure(self, sha256: str) -> None:
         """Load a bitstream; whatever was in the memories is gone."""
         known = [overlay.sha256 for overlay in self._overlays]
-        self._head[_LOADED] = known.index(sha256) + 1 if sha256 in known else 0
+        number = known.index(sha256) + 1 if sha256 in known else 0
+        self._head[_LOADED] = number if number and self._overlays[number - 1].design else 0
         self._head[_GENERATION] += 1
         self._head[_STORED] += 1
-        self._words[:] = 0
-        self.registers[:] = 0
+        self._words[:] = memoryview(bytes(self._words.nbytes)).cast("Q")
+        self.registers[:] = memoryview(bytes(self.registers.nbytes)).cast("I")
 
     def store(self, layer: int, memory: int, word: int, threshold: int, value: int) -> None:
         """Store one parameter word."""
         place = self._layout().get(layer)
         if place is None:
             raise ProtocolError(f"there is no target layer {layer} in this design")
-        _, start, words, thresholds = place
-        pes = self._folding(layer // 2).pe
+        start, pes, words, thresholds = place
         if memory >= pes or word >= words or threshold >= thresholds:
             raise ProtocolError(f"target {layer}, {memory}, {word}, {threshold} does not exist in this design")
         self._words[start + (memory * words + word) * thresholds + threshold] = value
@@ -77,7 +84,7 @@ class Fabric:
 
     def network(self) -> Network:
         """Return the network that the stored words make."""
-        state = self.generation, int(self._head[_STORED])
+        state = self.generation, self._head[_STORED]
         if self._network is None or self._network[:2] != state:
             self._network = (*state, self._unfolded())
         return self._network[2]
@@ -87,25 +94,19 @@ class Fabric:
         assert design is not None
         layers = []
         for number, stage in enumerate(matrix_stages(design.topology)):
-            pes = self._folding(number).pe
-            _, start, words, _ = self._layout()[2 * number]
-            weights = np.array(self._words[start : start + pes * words]).reshape(pes, words)
+            start, pes, words, _ = self._layout()[2 * number]
+            weights = np.array(self._words[start : start + pes * words], np.uint64).reshape(pes, words)
             shape = (pes, stage.outputs // pes, stage.thresholds)
             stored = np.zeros(0, np.uint64)
             if stage.thresholds:
-                start = self._layout()[2 * number + 1][1]
-                stored = np.array(self._words[start : start + shape[0] * shape[1] * shape[2]])
+                start = self._layout()[2 * number + 1][0]
+                stored = np.array(self._words[start : start + shape[0] * shape[1] * shape[2]], np.uint64)
             folded = FoldedLayer(weights=weights, thresholds=stored.view(np.int64).reshape(shape))
             layers.append(unfold(stage, design.folding.layers[number], design.topology.weight_bits, folded))
         return Network(topology=design.topology, layers=tuple(layers))
 
-    def _folding(self, number: int) -> object:
-        design = self.design
-        assert design is not None
-        return design.folding.layers[number]
-
-    def _layout(self) -> dict[int, tuple[MatrixStage, int, int, int]]:
-        """Return, by target layer: stage, first word, words a memory, values a word."""
+    def _layout(self) -> dict[int, tuple[int, int, int, int]]:
+        """Return, by target layer: where it starts, memories, words a memory, values a word."""
         if self._placed != self.generation:
             design = self.design
             if design is None:
@@ -115,10 +116,10 @@ class Fabric:
                 layer = design.folding.layers[number]
                 folds = stage.outputs // layer.pe
                 words = folds * folded_fan_in(stage, layer) // layer.simd
-                self._places[2 * number] = (stage, free, words, 1)
+                self._places[2 * number] = (free, layer.pe, words, 1)
                 free += layer.pe * words
                 if stage.thresholds:
-                    self._places[2 * number + 1] = (stage, free, folds, stage.thresholds)
+                    self._places[2 * number + 1] = (free, layer.pe, folds, stage.thresholds)
                     free += layer.pe * folds * stage.thresholds
             self._placed = self.generation
         return self._places

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pynq
+from bnnhw.fpga import owner, pynq_device
 from pynq import Device
 from pynq.buffer import PynqBuffer
 from pynq.pl_server import global_state
 from pynq.pl_server.embedded_device import bit2bin
 from pynqmetadata.frontends import Metadata
 
+from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from virtual_board.accelerator import MappedRegisters, VirtualAccelerator
-from virtual_board.designs import Overlay
+from virtual_board.designs import ZU3EG, ZYNQ_7020, Design, Overlay, write_overlay
 from virtual_board.fabric import Fabric
 from virtual_board.memory import Block, Memory
 
@@ -30,6 +33,7 @@ try:
 except ImportError:
     from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser  # pynq 3
 
+KINDS = {"pynqZ1-Z2": ("armv7l", ZYNQ_7020), "ultra96": ("aarch64", ZU3EG)}
 _ACCELERATOR = {"armv7l": 0x43C0_0000, "aarch64": 0xA000_0000}
 _WINDOW = 0x1_0000
 # Clock registers by base address, with PLLs at 1000 MHz (50 MHz times 20) and 1500 MHz (33.333 times 45).
@@ -38,6 +42,33 @@ _CLOCKS = {
     0xFF5E_0000: {0x20: 45 << 8, 0x30: 45 << 8},
     0xFD1A_0000: {0x20: 45 << 8, 0x2C: 45 << 8, 0x38: 45 << 8},
 }
+
+
+def write_overlays(hand_off_files: Path, folder: Path, kind: str) -> dict[str, Overlay]:
+    """Write a stand-in bitstream beside every real hand-off file of a kind of board, and a foreign one."""
+    _, part = KINDS[kind]
+    overlays = {}
+    for hwh in sorted(hand_off_files.glob(f"*-{kind}.hwh")):
+        name = hwh.stem.removesuffix(f"-{kind}")
+        design = Design(topology=TOPOLOGIES[name], folding=FOLDINGS[name])
+        overlays[name] = write_overlay(folder, hwh.stem, design=design, hwh=hwh.read_bytes(), part=part)
+    foreign = (hand_off_files / f"cnvW1A1-{kind}.hwh").read_bytes()
+    overlays["foreign"] = write_overlay(folder, "base", design=None, hwh=foreign, part=part)
+    return overlays
+
+
+def settings(board: PynqBoard, folder: Path) -> list[tuple[Any, str, Any]]:
+    """Return what to set, as (object, attribute, value), for pynq to see this board and no other.
+
+    What pynq, the kernel and the driver note on a board's disk goes to the folder.
+    """
+    return [
+        (pynq.Device, "_devices", [board]),
+        (pynq.Device, "_active_device", board),
+        (global_state, "STATE_DIR", str(folder)),
+        (pynq_device, "_FIRMWARE", folder),
+        (owner, "default_directory", lambda: folder),
+    ]
 
 
 class PynqBoard(Device):

@@ -14,11 +14,11 @@ from attrs import frozen
 
 from bnncore.boards.fetching import fetch
 from bnncore.errors import ResourceError
-from bnncore.files import write_atomically
+from bnncore.files import cache_folder, write_atomically
 from bnncore.records import Bitstream, Resource, UserFile
 from bnncore.resources import resource_path
 
-__all__ = ["ACCEPT", "FOLDER", "BitstreamFiles", "cache_folder", "find_bitstream", "locate_bitstream"]
+__all__ = ["ACCEPT", "FOLDER", "BitstreamFiles", "find_bitstream", "locate_bitstream"]
 
 FOLDER = "BNNCORE_BITSTREAMS"
 ACCEPT = "BNNCORE_BITSTREAMS_ACCEPT"
@@ -71,15 +71,6 @@ def locate_bitstream(
         ResourceError: if a file in the user's folder is another one and was not accepted.
     """
     return _look(bitstream, folder, accept, [])
-
-
-def cache_folder() -> Path:
-    """Return where fetched bitstreams are kept: ``BNNCORE_CACHE``, or ``bnncore`` in the user's cache."""
-    chosen = os.environ.get("BNNCORE_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "bnncore"
 
 
 def _look(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from bnncore.boards import detection
 from bnncore.boards.backend import pynq_traps
-from bnncore.boards.bitstreams import FOLDER, cache_folder, locate_bitstream
+from bnncore.boards.bitstreams import FOLDER, locate_bitstream
 from bnncore.boards.detection import Board, boards_of, detect, places
 from bnncore.errors import BnnError
+from bnncore.files import cache_folder
 from bnncore.findings import Finding
 from bnncore.index import BITSTREAMS
 from bnncore.registry import Registry

@@ -27,6 +27,7 @@ _COMMANDS = {
     "new": "Write a new plugin project.",
     "pack": "Put trained parameters into a plugin project.",
     "evaluate": "Measure accuracy on labelled images.",
+    "convert": "Write parameters in the other format: .npz, or a BNN-PYNQ folder.",
     "data": "Make a known data set ready for training.",
     "benchmark": "Measure every backend that can run here.",
     "check": "Check that a plugin holds to the contract.",

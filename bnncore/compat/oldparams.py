@@ -133,7 +133,7 @@ def _set_in(place: Path, network: str) -> Path | None:
 def _installed(network: str) -> Iterator[str]:
     for name in bnncore.names():
         try:
-            topologies = bnncore.registry.dataset(name).topologies
+            topologies = bnncore.registry.offers(bnncore.registry.dataset(name)).claims
         except PluginError as error:
             bnncore.registry.warn(error)
             continue

@@ -12,9 +12,10 @@ from attrs import evolve
 
 import bnncore
 from bnncore.boards import fetching
-from bnncore.boards.bitstreams import cache_folder, find_bitstream, locate_bitstream
+from bnncore.boards.bitstreams import find_bitstream, locate_bitstream
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.errors import ResourceError
+from bnncore.files import cache_folder
 from bnncore.index import BITSTREAMS
 from bnncore.records import Bitstream, Resource, UserFile
 

@@ -1,0 +1,48 @@
+"""``bnncore convert SOURCE TARGET``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bnncore import ParameterError
+from bnncore.cli.classify_ import open_classifier
+
+__all__ = ["command"]
+
+
+@click.command("convert")
+@click.argument("source")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--topology", help="Of the source, where it does not say it, or a dataset has several.")
+def command(source: str, target: Path, topology: str | None) -> None:
+    r"""Write the parameters of SOURCE as TARGET.
+
+    SOURCE is an installed dataset, an .npz file or a BNN-PYNQ parameter folder. TARGET is a new .npz file, or else a
+    new parameter folder that BNN-PYNQ can load.
+
+    \b
+    bnncore convert cucumber9 params/cucumber9/cnvW1A1    for a board that still runs BNN-PYNQ
+    bnncore convert params/road-signs/cnvW1A1 road-signs.npz
+    """
+    from bnncore.builtin.topologies import FOLDINGS
+    from bnncore.formats.binparam import write_binparam
+    from bnncore.formats.npz import write_npz
+
+    with open_classifier(source, "numpy", topology) as classifier:
+        network, classes = classifier.job.network(), classifier.classes
+    name = network.topology.name
+    if target.suffix == ".npz":
+        if target.exists():
+            raise ParameterError(f"{target}: exists already; choose a new name or remove it first")
+        write_npz(target, network, classes)
+        click.echo(f"{target}: {target.stat().st_size:,} bytes, {name}, {len(classes)} classes")
+        return
+    if name not in FOLDINGS:
+        raise ParameterError(
+            f"BNN-PYNQ has no accelerator for topology {name!r}, so there is no parameter folder of it; write an .npz"
+        )
+    write_binparam(target, network, FOLDINGS[name], classes)
+    files = len(list(target.glob("*.bin")))
+    click.echo(f"{target}: {files} files for BNN-PYNQ's {name}, and classes.txt with {len(classes)}")

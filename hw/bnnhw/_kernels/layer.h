@@ -36,6 +36,9 @@ enum { BNN_ONE_BIT, BNN_TWO_BIT, BNN_SCORES, BNN_FLAGS }; /* bnn_layer.result */
 /* Output channels are handled in groups: one word of the output map. */
 enum { BNN_GROUP = 64 };
 
+/* Bytes that may be read past a map of bytes. */
+enum { BNN_READ_PAST = 16 };
+
 /* Windows that a kernel handles at once. */
 enum { BNN_TILE = 4 };
 

@@ -3,6 +3,8 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
+#include "tuning.h"
+
 #include "network.h"
 
 #include "encode.h"
@@ -62,10 +64,10 @@ int bnn_network_layer(bnn_network *network, const bnn_layer *layer, const uint64
     added->base = copy(base, (size_t)layer->outputs * sizeof *base);
     network->count++; /* so that a failure is freed with the rest */
     if (added->weights == NULL || added->limits == NULL || added->base == NULL) return -1;
-    network->variant->pack(layer, &rows, added->weights);
     added->layer.weights = added->weights;
     added->layer.limits = added->limits;
     added->layer.base = added->base;
+    network->variant->pack(&added->layer, &rows, added->weights);
     added->out_image = layer->result <= BNN_TWO_BIT ? layer->out_image : 0;
     return 0;
 }
@@ -102,7 +104,11 @@ bnn_workspace *bnn_workspace_new(const bnn_network *network, int images) {
         return NULL;
     }
     first = (size_t)images * (size_t)input->image;
-    if (input->encoding == BNN_SIGN_BITS) first *= sizeof(uint64_t);
+    if (input->encoding == BNN_SIGN_BITS) {
+        first *= sizeof(uint64_t);
+    } else {
+        first += BNN_READ_PAST;
+    }
     complete = (workspace->map[0] = bnn_allocate(first)) != NULL;
     if (complete && input->encoding == BNN_PIXELS) memset(workspace->map[0], 128, first);
     for (int i = 0; i < network->count; i++) {

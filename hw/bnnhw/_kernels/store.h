@@ -22,9 +22,9 @@ BNN_INLINE void bnn_store_ternary(uint64_t lower, uint64_t upper, uint64_t *out)
     out[1] = upper | ~lower;
 }
 
-BNN_INLINE void bnn_store_scores(const bnn_layer *layer, int group, const int32_t *value, int32_t *out) {
-    const int first = group * BNN_GROUP;
-    const int count = layer->outputs - first < BNN_GROUP ? layer->outputs - first : BNN_GROUP;
+/* Scores or flags of up to `most` neurons from number `first` on. */
+BNN_INLINE void bnn_store_scores(const bnn_layer *layer, int first, int most, const int32_t *value, int32_t *out) {
+    const int count = layer->outputs - first < most ? layer->outputs - first : most;
     if (layer->result == BNN_SCORES) {
         for (int i = 0; i < count; i++) out[i] = layer->base[first + i] - layer->scale * value[i];
     } else {
@@ -42,7 +42,7 @@ BNN_INLINE void bnn_store(const bnn_layer *layer, int group, const int32_t *valu
                           bnn_fired(value, bnn_limits(layer, 1, group)), (uint64_t *)out + at);
         break;
     default:
-        bnn_store_scores(layer, group, value, (int32_t *)out + at);
+        bnn_store_scores(layer, group * BNN_GROUP, BNN_GROUP, value, (int32_t *)out + at);
     }
 }
 

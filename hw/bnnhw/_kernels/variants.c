@@ -4,9 +4,30 @@
 #if BNN_X86
 #include <cpuid.h>
 
+/* The operating system saves wide registers on a switch if their bits of XCR0 are set. */
+static int saves(unsigned mask) {
+    unsigned a, b, c, d, low, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & mask) == mask;
+}
+
 static int has_popcnt(void) {
     unsigned a, b, c, d;
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_POPCNT);
+}
+
+static int has_avx2(void) {
+    unsigned a, b, c, d;
+    return has_popcnt() && saves(0x06) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 1u << 5);
+}
+
+static int has_avx512(void) {
+    const unsigned want_b = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F, DQ, BW, VL */
+    const unsigned want_c = 1u << 11 | 1u << 14;                       /* VNNI, VPOPCNTDQ */
+    unsigned a, b, c, d;
+    return has_avx2() && saves(0xe6) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & want_b) == want_b &&
+           (c & want_c) == want_c;
 }
 #endif
 
@@ -17,6 +38,7 @@ static const struct {
     int (*runs)(void);
 } variants[] = {
 #if BNN_X86
+    {&bnn_avx512, has_avx512},
     {&bnn_popcnt, has_popcnt},
 #endif
     {&bnn_portable, always},

@@ -14,7 +14,7 @@ typedef struct {
     int positions;
     ptrdiff_t in, in_step; /* first window, and from one to the next (not used for a pooled position) */
     ptrdiff_t out, out_step;
-    ptrdiff_t index; /* number of the first position within the images given; not pooled: of the window */
+    int image, row, column; /* of the first position */
 } bnn_span;
 
 BNN_INLINE int bnn_is_dense(const bnn_layer *layer) {
@@ -54,12 +54,28 @@ BNN_INLINE void bnn_walk(const bnn_layer *layer, const void *in, void *out, int 
                               (ptrdiff_t)column * block * in_step;
                     span.out = image * layer->out_image + layer->out_start + row * layer->out_row +
                                column * out_step + group * bnn_out_word(layer);
-                    span.index = ((ptrdiff_t)image * layer->rows + row) * columns + column;
+                    span.image = image;
+                    span.row = row;
+                    span.column = column;
                     tile(layer, &span, in, out, scratch);
                 }
             }
         }
     }
+}
+
+/* The windows of a span: of its positions, or the 2x2 block of a pooled one. Returns their number. */
+BNN_INLINE int bnn_windows(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, const uint64_t **window) {
+    const uint64_t *first = in + span->in;
+    if (layer->pooled) {
+        window[0] = first;
+        window[1] = first + layer->in_column;
+        window[2] = first + layer->in_line;
+        window[3] = first + layer->in_line + layer->in_column;
+        return 4;
+    }
+    for (int w = 0; w < span->positions; w++) window[w] = first + w * span->in_step;
+    return span->positions;
 }
 
 #endif

@@ -6,6 +6,7 @@ one it is given. The last leaves the input's size; grey or RGB follows from its 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -97,7 +98,7 @@ class Pipeline:
     """A declared preprocessing made ready for one input.
 
     Raises:
-        PluginError: if a step or function does not exist.
+        PluginError: if a step, one of its options or a function does not exist.
     """
 
     def __init__(self, declared: Preprocessing, given: Input) -> None:
@@ -109,7 +110,12 @@ class Pipeline:
                 raise PluginError(
                     f"preprocessing step {step.operation!r} does not exist; choose from {', '.join(OPERATIONS)}"
                 )
-            self._steps.append((OPERATIONS[step.operation], dict(step.options)))
+            operation = OPERATIONS[step.operation]
+            try:
+                inspect.signature(operation).bind(None, None, **step.options)
+            except TypeError as error:
+                raise PluginError(f"preprocessing step {step.operation!r}: {error}") from error
+            self._steps.append((operation, dict(step.options)))
 
     def __call__(self, source: Source) -> Array:
         """Return uint8 [*input shape] for a picture.
@@ -126,17 +132,12 @@ class Pipeline:
                 return source[..., 0]
         image = open_image(source)
         if self._function is not None:
+            # A plugin's function may work in place, and the image may be the caller's own.
+            image = image.copy() if image is source else image
             return self._checked(self._call(self._function, image, self._input))
         for operation, options in self._steps:
             image = self._call(operation, image, self._input, **options)
-        return self._checked(np.asarray(self._channels(image)))
-
-    def _channels(self, image: Image.Image) -> Image.Image:
-        if self._input.channels == 1 and image.mode != "L":
-            return to_rgb(image).convert("L")
-        if self._input.channels == 3:
-            return to_rgb(image)
-        return image
+        return self._checked(np.asarray(self._call(_channels, image, self._input)))
 
     def _call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         try:
@@ -152,3 +153,11 @@ class Pipeline:
             return array
         found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
         raise InputError(f"preprocessing returned {found}, the network needs uint8 {list(self._input.shape)}")
+
+
+def _channels(image: Image.Image, given: Input) -> Image.Image:
+    if given.channels == 1 and image.mode != "L":
+        return to_rgb(image).convert("L")
+    if given.channels == 3:
+        return to_rgb(image)
+    return image

@@ -5,6 +5,7 @@ Making one costs no numpy and no device; both come with the first picture.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from attrs import field, frozen
 from bnnhw.topology import Topology
 
 from bnncore.backends import Job, open_executor
-from bnncore.errors import BackendError, BnnError
+from bnncore.errors import BackendError, BnnError, InputError
 from bnncore.prediction import Prediction, Predictions
 from bnncore.records import Preprocessing
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bnncore.card import Card
     from bnncore.engine import Engine
     from bnncore.images import Source
+    from bnncore.preprocessing import Pipeline
     from bnncore.registry import Registry
 
 __all__ = ["Classifier", "SelftestError", "Sources"]
@@ -98,6 +100,7 @@ class Classifier:
         self._threads = threads
         self._bitstreams = bitstreams
         self._lock = threading.RLock()
+        self._pipeline: Pipeline | None = None
         self._engine: Engine | None = None
         self._classes: tuple[str, ...] | None = None
         self._closed = False
@@ -181,16 +184,22 @@ class Classifier:
             that any number can stream.
 
         Raises:
-            InputError: at the first picture that cannot be read, naming its position.
+            InputError: at the first picture that cannot be read, naming its position, after those before it;
+                or if one picture is given instead of many.
         """
-        if isinstance(images, (str, bytes)):
-            raise TypeError("classify_batch takes many pictures; for one use classify")
+        self._check_many(images)
         stream = self._ready().stream(images)
         return Predictions(stream) if hasattr(images, "__len__") else stream
 
     def preprocess(self, image: Source) -> npt.NDArray[np.uint8]:
-        """Return what the network really sees: a new uint8 array in its input shape."""
-        array: npt.NDArray[np.uint8] = self._ready().pipeline(image).copy()
+        """Return what the network really sees: a new uint8 array in its input shape.
+
+        No backend is opened for it.
+
+        Raises:
+            InputError: if the picture cannot be read.
+        """
+        array: npt.NDArray[np.uint8] = self._prepare()(image).copy()
         return array
 
     def scores(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
@@ -243,22 +252,45 @@ class Classifier:
     ) -> None:
         self.close()
 
+    def _check_many(self, images: Any) -> None:
+        """Refuse one picture where many are wanted; the rows of an array would pass for grey pictures."""
+        one = isinstance(images, (str, bytes, bytearray, memoryview, os.PathLike))
+        shape: tuple[int, ...] = getattr(images, "shape", ())
+        given = self.topology.input.shape
+        if len(shape) == 3 and shape[1:] != given:
+            one = shape == given or shape[2] <= 4
+        try:
+            iter(images)
+        except TypeError:
+            one = True
+        if one:
+            raise InputError(
+                f"expected many pictures, found {type(images).__name__} {list(shape) or ''}".rstrip()
+                + "; for one use classify, or a list of one"
+            )
+
     def _ready(self) -> Engine:
         if self._engine is not None:
             return self._engine
         with self._lock:
-            if self._closed:
-                raise BackendError(f"classifier {self.name!r} is closed; make a new one")
+            pipeline = self._prepare()
             if self._engine is None:
-                self._engine = self._open()
+                self._engine = self._open(pipeline)
             return self._engine
 
-    def _open(self) -> Engine:
-        from bnncore.engine import Engine
-        from bnncore.preprocessing import Pipeline, default_preprocessing
+    def _prepare(self) -> Pipeline:
+        with self._lock:
+            if self._closed:
+                raise BackendError(f"classifier {self.name!r} is closed; make a new one")
+            if self._pipeline is None:
+                from bnncore.preprocessing import Pipeline, default_preprocessing
 
-        given = self.topology.input
-        declared = self._sources.preprocessing or default_preprocessing(given)
-        pipeline = Pipeline(declared, given)
+                given = self.topology.input
+                self._pipeline = Pipeline(self._sources.preprocessing or default_preprocessing(given), given)
+            return self._pipeline
+
+    def _open(self, pipeline: Pipeline) -> Engine:
+        from bnncore.engine import Engine
+
         executor = open_executor(self._registry, self._asked, self.job)
         return Engine(self.topology, self.classes, pipeline, executor)

@@ -52,21 +52,29 @@ class Engine:
         return self._predictions(seen, self.executor.scores(seen), start)[0]
 
     def stream(self, sources: Iterable[Source]) -> Iterator[Prediction]:
-        """Yield a prediction for each picture, in order, holding one batch at a time."""
+        """Yield a prediction for each picture, in order, holding one batch at a time.
+
+        A picture that cannot be read raises, with its position, after the predictions for those before it.
+        """
         iterator = enumerate(sources)
         while True:
             start = time.perf_counter()
-            batch = [self._prepare(position, source) for position, source in islice(iterator, _BATCH)]
+            batch: list[npt.NDArray[np.uint8]] = []
+            failure: InputError | None = None
+            for position, source in islice(iterator, _BATCH):
+                try:
+                    batch.append(self.pipeline(source))
+                except InputError as error:
+                    failure = InputError(f"picture {position} (from 0): {error}")
+                    failure.__cause__ = error
+                    break
+            if batch:
+                seen = np.stack(batch)
+                yield from self._predictions(seen, self.executor.scores(seen), start)
+            if failure is not None:
+                raise failure
             if not batch:
                 return
-            seen = np.stack(batch)
-            yield from self._predictions(seen, self.executor.scores(seen), start)
-
-    def _prepare(self, position: int, source: Source) -> npt.NDArray[np.uint8]:
-        try:
-            return self.pipeline(source)
-        except InputError as error:
-            raise InputError(f"picture {position} (from 0): {error}") from error
 
     def scores(self, batch: Any) -> npt.NDArray[np.int32]:
         """Return int32 [N, classes] for uint8 [N, *input shape]."""

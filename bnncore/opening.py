@@ -174,7 +174,9 @@ def _load_file(
 
     file = read_npz(path, topology)
     outputs = file.network.topology.outputs
-    names = classes or file.classes or tuple(str(index) for index in range(outputs))
+    names = file.classes if classes is None else classes
+    if names is None:
+        names = tuple(str(index) for index in range(outputs))
     return file.network, check_classes(names, "classes", outputs)
 
 

@@ -29,12 +29,14 @@ __all__ = [
     "CARD",
     "CLASSES",
     "GOLDEN",
+    "RECIPE",
     "WEIGHTS",
     "card_bytes",
     "find_package",
     "golden_inputs",
     "network_figures",
     "pack_network",
+    "pack_recipe",
     "write_manifest",
 ]
 
@@ -42,6 +44,7 @@ WEIGHTS = "weights.npz"
 GOLDEN = "golden.npz"
 CARD = "card.json"
 CLASSES = "classes.txt"
+RECIPE = "recipe.json"
 
 # Python's own files are covered by the wheel's RECORD.
 _NOT_DATA = {".py", ".pyi", ".pyc", ".pyo", ".typed"}
@@ -104,6 +107,29 @@ def pack_network(
     write_atomically(weights, data)
     write_golden(place / GOLDEN, inputs, scores(network, inputs))
     write_atomically(package / CARD, card_bytes(card))
+    write_manifest(package)
+
+
+def pack_recipe(package: Path, recipe: Path) -> None:
+    """Put the recipe of a training run into a package and its card, beside those of other topologies.
+
+    Args:
+        package: folder with ``card.json``.
+        recipe: ``recipe.json`` of a run: ``{"<topology>": {"seed": …, "recipe": {…}}}``.
+
+    Raises:
+        ResourceError: if a file cannot be read or is none.
+    """
+    merged: dict[str, object] = {}
+    for path in (package / RECIPE, recipe):
+        if path is recipe or path.is_file():
+            try:
+                merged.update(json.loads(_read(path)))
+            except (ValueError, TypeError) as error:
+                raise ResourceError(f"{path}: expected a recipe for each topology: {error}") from error
+    card = parse_card(_read(package / CARD), str(package / CARD))
+    write_atomically(package / RECIPE, (json.dumps(merged, indent=2) + "\n").encode())
+    write_atomically(package / CARD, card_bytes(attrs.evolve(card, recipe=merged)))
     write_manifest(package)
 
 

@@ -26,6 +26,8 @@ _COMMANDS = {
     "plugins": "List the installed plugins and their state.",
     "new": "Write a new plugin project.",
     "pack": "Put trained parameters into a plugin project.",
+    "train": "Train a network, for a dataset or for your own pictures.",
+    "import": "Take over a network that was trained with Brevitas.",
     "evaluate": "Measure accuracy on labelled images.",
     "convert": "Write parameters in the other format: .npz, or a BNN-PYNQ folder.",
     "data": "Make a known data set ready for training.",

@@ -40,8 +40,9 @@ def command(
 ) -> None:
     """Put trained PARAMETERS into the plugin PROJECT, and bring its hashes up to date.
 
-    PARAMETERS is an .npz file, a folder with weights.npz, or a BNN-PYNQ parameter folder. Golden vectors and
-    the card's figures are written with them. Without PARAMETERS only manifest.json is written anew.
+    PARAMETERS is an .npz file, a folder with weights.npz (and recipe.json, which is put in too), or a BNN-PYNQ
+    parameter folder. Golden vectors and the card's figures are written with them. Without PARAMETERS only
+    manifest.json is written anew.
     """
     from bnncore.files import write_atomically
     from bnncore.packing import find_package, write_manifest
@@ -64,7 +65,7 @@ def _pack(package: Path, parameters: Path, topology: str | None, into: str, metr
     from bnncore import ParameterError, load
     from bnncore.formats.classes import read_classes
     from bnncore.formats.npz import read_npz
-    from bnncore.packing import CLASSES, WEIGHTS, pack_network
+    from bnncore.packing import CLASSES, RECIPE, WEIGHTS, pack_network, pack_recipe
 
     if (parameters / WEIGHTS).is_file():
         parameters /= WEIGHTS
@@ -81,6 +82,9 @@ def _pack(package: Path, parameters: Path, topology: str | None, into: str, metr
             f"{', '.join(ours)}; they must be the same, in the same order"
         )
     pack_network(package, network, into=into, metrics=_metrics(metrics))
+    recipe = parameters.parent / RECIPE
+    if parameters.name == WEIGHTS and recipe.is_file():
+        pack_recipe(package, recipe)
 
 
 def _metrics(path: Path | None) -> Any:

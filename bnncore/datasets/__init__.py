@@ -6,7 +6,7 @@ restricted unpickler (``pickles``).
 
 from __future__ import annotations
 
-from bnncore.datasets.labelled import DatasetError, LabelledImages
+from bnncore.datasets.labelled import DatasetError, LabelledImages, joined
 from bnncore.datasets.reading import read
 
-__all__ = ["DatasetError", "LabelledImages", "read"]
+__all__ = ["DatasetError", "LabelledImages", "joined", "read"]

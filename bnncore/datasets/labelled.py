@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from bnncore.errors import BnnError
 
-__all__ = ["DatasetError", "LabelledImages"]
+__all__ = ["DatasetError", "LabelledImages", "joined"]
 
 
 class DatasetError(BnnError, ValueError):
@@ -56,6 +58,10 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.images)
 
+    def named(self, classes: tuple[str, ...]) -> LabelledImages:
+        """Return the same images with the names of their classes."""
+        return evolve(self, classes=classes)
+
     def subset(self, chosen: npt.NDArray[np.int64]) -> LabelledImages:
         """Return the images at these positions, in this order."""
         return LabelledImages(
@@ -64,3 +70,21 @@ class LabelledImages:
             classes=self.classes,
             names=tuple(self.names[int(i)] for i in chosen) if self.names else (),
         )
+
+
+def joined(parts: Sequence[LabelledImages]) -> LabelledImages:
+    """Return the images of several splits, one after the other.
+
+    Raises:
+        DatasetError: if their sizes or classes differ.
+    """
+    first = parts[0]
+    for other in parts[1:]:
+        if other.classes != first.classes or other.images.shape[1:] != first.images.shape[1:]:
+            raise DatasetError("the splits have images of different sizes, or different classes")
+    return LabelledImages(
+        images=np.concatenate([part.images for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        classes=first.classes,
+        names=sum((part.names for part in parts), ()) if all(part.names for part in parts) else (),
+    )

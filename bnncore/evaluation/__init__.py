@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bnncore.evaluation.measure import Evaluation, evaluate, wilson_interval
+from bnncore.evaluation.measure import Evaluation, evaluate, predictions, wilson_interval
 
-__all__ = ["Evaluation", "evaluate", "wilson_interval"]
+__all__ = ["Evaluation", "evaluate", "predictions", "wilson_interval"]

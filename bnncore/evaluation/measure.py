@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from attrs import frozen
+from bnnhw.topology import Topology
 
 from bnncore.classifier import Classifier
 from bnncore.datasets import DatasetError, LabelledImages
 
-__all__ = ["Evaluation", "evaluate", "wilson_interval"]
+__all__ = ["Evaluation", "evaluate", "predictions", "wilson_interval"]
 
 _CHUNK = 250
 
@@ -110,6 +111,17 @@ def wilson_interval(right: int, samples: int, z: float = 1.96) -> tuple[float, f
     centre = share + z * z / (2 * samples)
     half = z * math.sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples))
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def predictions(scores: npt.NDArray[np.int32], topology: Topology) -> npt.NDArray[np.int64]:
+    """Return the class index of each row of scores or bits, by the rule of the topology's outputs.
+
+    Scores: the first maximum. Bits: the highest that is set, 0 if none is.
+    """
+    if topology.output == "scores":
+        return scores.argmax(axis=1).astype(np.int64)
+    last = scores.shape[1] - 1 - scores[:, ::-1].argmax(axis=1)
+    return np.where(scores.any(axis=1), last, 0).astype(np.int64)
 
 
 def evaluate(

@@ -28,9 +28,11 @@ def export_network(trained: TrainableNetwork) -> Network:
     threshold that never fires.
 
     Raises:
-        BnnError: if a number is not finite, or the scale of a pooled layer is negative.
+        BnnError: if it is a teacher, a number is not finite, or the scale of a pooled layer is negative.
     """
     topology = trained.topology
+    if not trained.quantized:
+        raise BnnError("a teacher has real weights, which no integer network holds; export the trained network")
     layers = []
     for stage, layer in zip(matrix_stages(topology), trained.layers):
         latent = layer.latent.detach()

@@ -40,9 +40,13 @@ class AffineStep:
     epsilon: float
 
 
-def step_positions(thresholds: int) -> tuple[Fraction, ...]:
-    """Return where y must arrive for each step: at 0 for one bit, at -1/2 and 1/2 for two."""
-    return (Fraction(0),) if thresholds == 1 else (Fraction(-1, 2), Fraction(1, 2))
+def step_positions(thresholds: int) -> tuple[tuple[Fraction, bool], ...]:
+    """Return, for each step, where it is, and whether y has taken it there already.
+
+    One bit: at 0, taken there (0 becomes +1). Two bits: at -1/2, taken there, and at 1/2, not taken there:
+    halves are rounded to even, so both become 0.
+    """
+    return ((Fraction(0), True),) if thresholds == 1 else ((Fraction(-1, 2), True), (Fraction(1, 2), False))
 
 
 def fold_layer(stage: MatrixStage, weights: npt.NDArray[np.int8], norm: AffineStep) -> LayerParameters:
@@ -85,38 +89,40 @@ def fold_layer(stage: MatrixStage, weights: npt.NDArray[np.int8], norm: AffineSt
             # y(s) = (-s + mean) * -scale / … + shift, and -s is what the negated weights sum to.
             mean, scale = -mean, -scale
         square = Fraction(float(norm.variance[row])) + Fraction(norm.epsilon)
-        for column, position in enumerate(positions):
-            last = _last_quiet(stage, mean, square, scale, shift - position)
+        for column, (position, taken) in enumerate(positions):
+            last = _last_quiet(stage, mean, square, scale, shift - position, taken)
             thresholds[row, column] = min(max(last, -largest - 1), largest)
     return LayerParameters(weights=weights, thresholds=thresholds)
 
 
-def _last_quiet(stage: MatrixStage, mean: Fraction, square: Fraction, scale: Fraction, shift: Fraction) -> int:
+def _last_quiet(
+    stage: MatrixStage, mean: Fraction, square: Fraction, scale: Fraction, shift: Fraction, taken: bool
+) -> int:
     """Return the greatest accumulator at which (s - mean) * scale / sqrt(square) + shift < 0.
 
-    An accumulator a stands for the sum s = unit * a - offset. The scale is not negative.
+    If the step is not yet taken at 0: the greatest at which it is <= 0. An accumulator a stands for the sum
+    s = unit * a - offset. The scale is not negative.
     """
     unit, offset = accumulator_unit(stage)
     never, always = 2**40, -(2**40)
     if scale == 0 or square == 0:
         # Constant; over a standard deviation of 0 it is not defined, and only the shift is left.
-        return never if shift < 0 else always
+        return never if shift < 0 or (shift == 0 and not taken) else always
     # s < mean - shift / scale * sqrt(square), that is unit * a < base + ratio * sqrt(square).
     base, ratio = (mean + offset) / unit, -shift / scale / unit
     # a < base + sign(ratio) * sqrt(ratio**2 * square): the greatest whole a below it.
     radicand = ratio * ratio * square
     candidate = floor(base) + (1 if ratio >= 0 else -1) * _floor_sqrt(radicand)
     guess = candidate + 3
-    while not _below(Fraction(guess) - base, ratio, radicand):
+    while not _below(Fraction(guess) - base, ratio, radicand, taken):
         guess -= 1
     return guess
 
 
-def _below(left: Fraction, sign: Fraction, radicand: Fraction) -> bool:
-    """Whether left < sign(sign) * sqrt(radicand), exactly."""
-    if sign >= 0:
-        return left < 0 or left * left < radicand
-    return left < 0 and left * left > radicand
+def _below(left: Fraction, sign: Fraction, radicand: Fraction, strictly: bool) -> bool:
+    """Whether left < (or, if not strictly, <=) sign(sign) * sqrt(radicand), exactly."""
+    difference = (left * abs(left)) - (radicand if sign >= 0 else -radicand)
+    return difference < 0 or (difference == 0 and not strictly)
 
 
 def _floor_sqrt(value: Fraction) -> int:

@@ -10,7 +10,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,8 @@ class Trainer:
         minutes: if given, the schedule follows the clock instead of the steps, and the run ends at the end of
             this time. Such a run is not repeatable.
         initial: parameters to start from instead of random ones; see ``bnncore.training.warm``.
+        teachers: networks whose averaged answers are learnt beside the labels.
+        quantized: False trains a teacher.
     """
 
     def __init__(
@@ -125,12 +127,15 @@ class Trainer:
         seed: int = 0,
         minutes: float | None = None,
         initial: Network | None = None,
+        teachers: Sequence[TrainableNetwork] = (),
+        quantized: bool = True,
     ) -> None:
         self.recipe, self.minutes, self.seed = recipe, minutes, seed
         self.generator = torch.Generator().manual_seed(seed)
         self.network = TrainableNetwork(
-            topology, classes, recipe.estimator, recipe.momentum, generator=self.generator
+            topology, classes, recipe.estimator, recipe.momentum, quantized, self.generator
         )
+        self._teachers = [teacher.eval() for teacher in teachers]
         kept = len(images) - recipe.validation
         if kept < recipe.batch_size:
             raise BnnError(
@@ -181,7 +186,7 @@ class Trainer:
             batch = self.network.encode(self._augmenter.batch(chosen), self._dtype)
             labels = self._labels[chosen]
             logits = self.network(batch)
-            loss = self._loss(logits, labels)
+            loss = self._loss(logits, labels, batch)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise BnnError(
@@ -223,10 +228,21 @@ class Trainer:
         for group, peak in zip(self.optimizer.param_groups, self._peaks):
             group["lr"] = peak * factor
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        if self.network.topology.output == "scores":
-            return functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        return bits_loss(logits, labels)
+    def _loss(self, logits: Tensor, labels: Tensor, batch: Tensor) -> Tensor:
+        if self.network.topology.output == "bits":
+            return bits_loss(logits, labels)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        if not self._teachers:
+            return loss
+        softness, share = self.recipe.softness, self.recipe.distillation
+        with torch.no_grad():
+            answers = [functional.softmax(teacher(batch) / softness, dim=1) for teacher in self._teachers]
+            answer = torch.stack(answers).mean(dim=0)
+        # The square keeps the size of the gradient independent of the softness.
+        distance = functional.kl_div(
+            functional.log_softmax(logits / softness, dim=1), answer, reduction="batchmean"
+        )
+        return (1 - share) * loss + share * softness**2 * distance
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -247,8 +263,23 @@ class Trainer:
         write_atomically(path, buffer.getvalue())
 
     def resume(self, path: Path) -> None:
-        """Continue from a checkpoint of the same recipe and topology."""
-        state = torch.load(path, weights_only=True)
+        """Continue from a checkpoint of the same topology; plain tensors are read, no pickle is run.
+
+        Raises:
+            BnnError: if it is damaged or of another topology.
+        """
+        try:
+            state = torch.load(path, weights_only=True)
+            version = state["version"]
+        # A damaged archive raises nearly anything: RuntimeError, EOFError, UnpicklingError, KeyError, …
+        except Exception as error:
+            raise BnnError(
+                f"{path}: cannot be read as a checkpoint ({error}); remove it to start anew"
+            ) from error
+        if version != _CHECKPOINT_VERSION:
+            raise BnnError(
+                f"{path}: a checkpoint of version {version}; continue it with the bnncore that wrote it"
+            )
         if json.loads(state["topology"]) != self.network.topology.to_dict():
             raise BnnError(f"{path}: the checkpoint is of another topology; use another --out folder")
         self.network.load_state_dict(state["network"])

@@ -82,7 +82,7 @@ class Layer(nn.Module):
 
     norm: Normalization | None
 
-    def __init__(self, block: Block, rows: int, weight_bits: int, momentum: float, last: bool) -> None:
+    def __init__(self, block: Block, rows: int, weight_bits: int | None, momentum: float, last: bool) -> None:
         super().__init__()
         self.block, self.weight_bits, self.last = block, weight_bits, last
         # In logical order [outputs, fan_in]: row, column, channel, as the exported weights.
@@ -90,7 +90,9 @@ class Layer(nn.Module):
         self.norm = Normalization(rows, momentum) if block.matrix.thresholds else None
 
     def weight(self) -> Tensor:
-        """Return the weights that the latent ones stand for."""
+        """Return the weights that the latent ones stand for, or the latent ones of a teacher."""
+        if self.weight_bits is None:
+            return self.latent
         return quantized_weight(self.latent, self.weight_bits)
 
     def accumulate(self, x: Tensor) -> Tensor:
@@ -123,6 +125,8 @@ class TrainableNetwork(nn.Module):
         classes: number of classes; outputs beyond them are not trained, and padded when exported.
         estimator: gradient of one-bit activations; see ``bnncore.training.quantizers``.
         momentum: of the running statistics of batch normalisation.
+        quantized: False makes a teacher: real weights, and rectifiers instead of steps. It cannot be
+            exported.
         generator: of the initial weights; the global one if None.
 
     Raises:
@@ -138,6 +142,7 @@ class TrainableNetwork(nn.Module):
         classes: int,
         estimator: Estimator = "clip",
         momentum: float = 0.1,
+        quantized: bool = True,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -147,13 +152,13 @@ class TrainableNetwork(nn.Module):
                 "choose a topology with more outputs"
             )
         self.topology, self.classes, self.estimator = topology, classes, estimator
-        self.momentum = momentum
+        self.momentum, self.quantized = momentum, quantized
         grouped = blocks(topology)
         self.layers = nn.ModuleList(  # type: ignore[assignment]  # behaves as the list it is declared as
             Layer(
                 block,
                 classes if block is grouped[-1] else block.matrix.outputs,
-                topology.weight_bits,
+                topology.weight_bits if quantized else None,
                 momentum,
                 last=block is grouped[-1],
             )
@@ -187,6 +192,8 @@ class TrainableNetwork(nn.Module):
 
     def activate(self, x: Tensor) -> Tensor:
         """Return what the next layer sees of normalised sums: -1 and +1, or -1, 0 and +1."""
+        if not self.quantized:
+            return torch.relu(x)
         return one_bit(x, self.estimator) if self.topology.activation_bits == 1 else ternary(x)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -44,12 +44,12 @@ class _Sign(torch.autograd.Function):
 
 
 class _Ternary(torch.autograd.Function):
-    """-1 below -0.5, +1 from 0.5, else 0, with the gradient of hardtanh."""
+    """Rounded to -1, 0 or +1, halves to even, with the gradient of hardtanh."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return (x >= 0.5).to(x.dtype) - (x < -0.5).to(x.dtype)
+        return (x > 0.5).to(x.dtype) - (x < -0.5).to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
@@ -64,7 +64,10 @@ def one_bit(x: Tensor, estimator: Estimator = "clip") -> Tensor:
 
 
 def ternary(x: Tensor) -> Tensor:
-    """Return -1 where x < -0.5, +1 where x >= 0.5, else 0, in x's dtype; differentiable."""
+    """Return -1 where x < -0.5, +1 where x > 0.5, else 0, in x's dtype; differentiable.
+
+    That is rounding with halves to even, as in Brevitas.
+    """
     result: Tensor = _Ternary.apply(x)  # type: ignore[no-untyped-call]
     return result
 
@@ -79,7 +82,7 @@ def quantized_weight(latent: Tensor, bits: int) -> Tensor:
         if bits == 1:
             value = (latent >= 0).to(latent.dtype).mul_(2).sub_(1)
         else:
-            value = (latent >= 0.5).to(latent.dtype) - (latent < -0.5).to(latent.dtype)
+            value = (latent > 0.5).to(latent.dtype) - (latent < -0.5).to(latent.dtype)
     result: Tensor = _PassThrough.apply(latent, value)  # type: ignore[no-untyped-call]
     return result
 

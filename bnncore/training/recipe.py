@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import asdict, field, frozen
-from attrs.validators import ge, gt, in_, instance_of, le, optional
+from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le, optional
 
 from bnncore.errors import BnnError
 
@@ -55,6 +55,10 @@ def _augmentation(given: Augmentation | Mapping[str, Any]) -> Augmentation:
     return given if isinstance(given, Augmentation) else Augmentation(**given)
 
 
+def _teacher(given: Recipe | Mapping[str, Any] | None) -> Recipe | None:
+    return given if given is None or isinstance(given, Recipe) else Recipe(**given)
+
+
 @frozen(kw_only=True)
 class Recipe:
     """Everything that decides the result of a training run, apart from data, seed and threads.
@@ -70,9 +74,16 @@ class Recipe:
         momentum: of the running statistics of batch normalisation.
         label_smoothing: of the softmax; networks with scores only.
         augmentation: random changes of training images.
+        splits: of the dataset, all of which are trained on; ``("train",)`` unless a test split was never
+            published or is not wanted.
         validation: images taken from the end of the training split to choose by; never the test split.
         precision: of training's arithmetic; evaluation is exact in any case.
-        initial: a checkpoint or ``.npz`` to start from, relative to the data folder's parent, or None.
+        initial: name of an installed dataset whose weights to start from, or None for random ones.
+        teacher: recipe of floating-point networks of the same shape, trained first; their averaged
+            answers to each changed image are learnt beside its label (Hinton et al. 2015). None: no teacher.
+        teachers: how many are averaged.
+        distillation: share of their answers in the loss; the label has the rest.
+        softness: temperature at which answers are compared.
     """
 
     topology: str = field(validator=instance_of(str))
@@ -85,9 +96,16 @@ class Recipe:
     momentum: float = field(default=0.1, validator=_FRACTION)
     label_smoothing: float = field(default=0.0, validator=_FRACTION)
     augmentation: Augmentation = field(factory=Augmentation, converter=_augmentation)
+    splits: tuple[str, ...] = field(
+        default=("train",), converter=tuple, validator=deep_iterable(in_(("train", "test")))
+    )
     validation: int = field(default=0, validator=[instance_of(int), ge(0)])
     precision: Literal["float32", "bfloat16"] = field(default="float32", validator=in_(("float32", "bfloat16")))
     initial: str | None = field(default=None, validator=optional(instance_of(str)))
+    teacher: Recipe | None = field(default=None, converter=_teacher)
+    teachers: int = field(default=1, validator=[instance_of(int), ge(1)])
+    distillation: float = field(default=0.9, validator=_FRACTION)
+    softness: float = field(default=2.0, validator=_POSITIVE)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; ``from_dict`` reads it back."""

@@ -1,12 +1,14 @@
 """A training run in a folder: checkpoints, weights, metrics, and how to go on after an interruption.
 
 ``<out>/checkpoint.pt`` is written after every epoch; at the end, and when the user stops the run, come
-``weights.npz`` (with the classes), ``metrics.json``, ``recipe.json`` and, with matplotlib, ``curve.png``.
+``weights.npz`` (with the classes), ``classes.txt``, ``metrics.json`` and ``recipe.json``. Teachers have a folder
+each, ``teacher-0`` and so on.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,13 +22,15 @@ from bnncore.files import write_atomically
 from bnncore.formats.npz import write_npz
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.loop import Epoch, Trainer
+from bnncore.training.network import TrainableNetwork
 from bnncore.training.recipe import Recipe
 
-__all__ = ["CHECKPOINT", "METRICS", "RECIPE", "Outcome", "Reporter", "train"]
+__all__ = ["CHECKPOINT", "METRICS", "RECIPE", "WEIGHTS", "Outcome", "Reporter", "train"]
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.json"
 RECIPE = "recipe.json"
+WEIGHTS = "weights.npz"
 
 # Images on which the exported network is compared with the trained one; each takes milliseconds.
 _COMPARED = 200
@@ -41,6 +45,9 @@ class Reporter:
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """Be told of an epoch's figures."""
 
+    def note(self, text: str) -> None:
+        """Be told what begins, in words for people."""
+
 
 @frozen(kw_only=True, eq=False)
 class Outcome:
@@ -50,14 +57,11 @@ class Outcome:
         network: the integer network.
         history: figures of every epoch.
         finished: False if it was stopped early.
-        disagreements: images, of those compared, on which the trained network in float64 and the
-            integer network differ in any score; always 0 unless something is broken.
     """
 
     network: Network
     history: tuple[Epoch, ...]
     finished: bool
-    disagreements: int
 
 
 def train(
@@ -84,29 +88,68 @@ def train(
         out: folder for everything the run writes; made if missing.
         seed: of everything random.
         threads: of the processor; all if None.
-        minutes: end after this time instead of ``recipe.epochs``, the schedule stretched to fit.
+        minutes: end after this time instead of ``recipe.epochs``, the schedule stretched to fit; teachers
+            are not counted.
         initial: parameters to start from instead of random ones.
         reporter: is told how it goes.
 
     Raises:
         BnnError: if the data do not fit the topology, the folder holds another run, the loss is not a number,
             or memory runs out; a checkpoint of the last whole epoch is left.
+        KeyboardInterrupt: if the user stops the run before there is anything to keep.
     """
     reporter = reporter or Reporter()
     if threads is not None:
         torch.set_num_threads(threads)
+    classes = _checked_classes(data, topology)
+    images, labels = torch.from_numpy(data.images.copy()), torch.from_numpy(data.labels.copy())
+    teachers = []
+    for number in range(recipe.teachers if recipe.teacher is not None else 0):
+        assert recipe.teacher is not None
+        reporter.note(f"training teacher {number + 1} of {recipe.teachers}")
+        teacher = Trainer(
+            topology, recipe.teacher, images, labels, classes, seed=seed + 1000 + number, quantized=False
+        )
+        if not _run(teacher, out / f"teacher-{number}", reporter):
+            raise KeyboardInterrupt
+        teachers.append(teacher.network)
+    trainer = Trainer(
+        topology,
+        recipe,
+        images,
+        labels,
+        classes,
+        seed=seed,
+        minutes=minutes,
+        initial=initial,
+        teachers=teachers,
+    )
+    reporter.note(f"training {topology.name} in {out}")
+    finished = _run(trainer, out, reporter)
+    network = _exported(trainer.network, data)
+    write_npz(out / WEIGHTS, network, data.classes or None)
+    if data.classes:
+        write_atomically(out / "classes.txt", ("\n".join(data.classes) + "\n").encode())
+    record = {topology.name: {"seed": seed, "recipe": recipe.to_dict()}}
+    write_atomically(out / RECIPE, (json.dumps(record, indent=2) + "\n").encode())
+    return Outcome(network=network, history=tuple(trainer.history), finished=finished)
+
+
+def _checked_classes(data: LabelledImages, topology: Topology) -> int:
     if data.images.shape[1:] != topology.input.shape:
         raise BnnError(
             f"the images are {list(data.images.shape[1:])}, topology {topology.name!r} sees "
             f"{list(topology.input.shape)}; choose another topology or prepare the images for this one"
         )
-    classes = len(data.classes) or int(data.labels.max()) + 1
-    images, labels = torch.from_numpy(data.images.copy()), torch.from_numpy(data.labels.copy())
-    trainer = Trainer(topology, recipe, images, labels, classes, seed=seed, minutes=minutes, initial=initial)
+    return len(data.classes) or int(data.labels.max()) + 1
+
+
+def _run(trainer: Trainer, out: Path, reporter: Reporter) -> bool:
+    """Run until the end or an interruption; return whether it was the end."""
     checkpoint = out / CHECKPOINT
+    recipe = trainer.recipe
     if checkpoint.exists():
         trainer.resume(checkpoint)
-    finished = False
     try:
         while not trainer.finished:
             number = len(trainer.history) + 1
@@ -118,30 +161,33 @@ def train(
             trainer.save(checkpoint)
             _write_metrics(out, trainer.history)
             reporter.epoch(epoch, recipe.epochs)
-        finished = True
     except KeyboardInterrupt:
         # What the interrupted epoch did to the network is dropped: the checkpoint is whole.
         if not checkpoint.exists():
             raise
         trainer.resume(checkpoint)
+        return False
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, BnnError) or "memory" not in str(error).lower():
+        if isinstance(error, BnnError) or "memory" not in f"{type(error).__name__} {error}".lower():
             raise
         raise BnnError(
             f"memory ran out with batches of {recipe.batch_size} images; use a smaller batch (--batch-size)"
         ) from error
-    network = export_network(trainer.network)
-    different = disagreements(trainer.network, network, data.images[-_COMPARED:])
+    return True
+
+
+def _exported(trained: TrainableNetwork, data: LabelledImages) -> Network:
+    network = export_network(trained)
+    compared = data.images[-_COMPARED:]
+    different = disagreements(trained, network, compared)
     if different:
-        raise BnnError(f"the exported network differs on {different} of {_COMPARED} images; please report this")
-    write_npz(out / "weights.npz", network, data.classes or None)
-    if data.classes:
-        write_atomically(out / "classes.txt", ("\n".join(data.classes) + "\n").encode())
-    record = {"seed": seed, "threads": torch.get_num_threads(), "torch": torch.__version__, **recipe.to_dict()}
-    write_atomically(out / RECIPE, (json.dumps(record, indent=2) + "\n").encode())
-    return Outcome(network=network, history=tuple(trainer.history), finished=finished, disagreements=different)
+        raise BnnError(
+            f"the exported network differs from the trained one on {different} of {len(compared)} images; "
+            "this is a fault of bnncore: please report it"
+        )
+    return network
 
 
-def _write_metrics(out: Path, history: list[Epoch]) -> None:
+def _write_metrics(out: Path, history: Sequence[Epoch]) -> None:
     text = json.dumps({"epochs": [asdict(epoch) for epoch in history]}, indent=2)
     write_atomically(out / METRICS, f"{text}\n".encode())

@@ -52,7 +52,7 @@ def start_from(trained: TrainableNetwork, network: Network, images: Tensor) -> N
         # A threshold t separates the accumulators t and t + 1: the step is half way between.
         step = (torch.tensor(given.thresholds, dtype=torch.float32) + 0.5) * unit - offset
         deviation = torch.sqrt(norm.variance + norm.epsilon)
-        positions = [float(position) for position in step_positions(stage.thresholds)]
+        positions = step_positions(stage.thresholds)
         norm.scale.fill_(1.0)
         if len(positions) == 2:
             width = (step[:, 1] - step[:, 0]).clamp(min=1e-3)

@@ -76,8 +76,8 @@ def test_pixels_are_in_units_of_one_256th() -> None:
 
 def test_two_bits_step_at_a_half_either_way() -> None:
     folded = fold_layer(stage(weight_bits=2, activation_bits=2), ONES, step(variance=16.0, shift=0.0))
-    # y = s / 4 reaches -1/2 at -2 and 1/2 at 2.
-    assert folded.thresholds.tolist() == [[-3, 1]] * 4
+    # y = s / 4 is -1/2 at -2 and 1/2 at 2; halves are rounded to even, so both are 0.
+    assert folded.thresholds.tolist() == [[-3, 2]] * 4
 
 
 def test_minus_two_cannot_be_negated() -> None:

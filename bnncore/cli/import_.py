@@ -1,0 +1,48 @@
+"""``bnncore import MODEL``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("import")
+@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--precision",
+    type=click.Choice(["W1A1", "W1A2", "W2A2"]),
+    help="Of a Brevitas checkpoint, which does not say it.",
+)
+@click.option("--classes", type=click.Path(exists=True, path_type=Path), help="A classes.txt to put in.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write."
+)
+def command(model: Path, precision: str | None, classes: Path | None, out: Path) -> None:
+    r"""Turn a network that was trained elsewhere into integer parameters, exactly.
+
+    MODEL is a checkpoint of Brevitas' BNN-PYNQ models (.pth, .tar; needs PyTorch and --precision), or a QONNX
+    graph (.onnx; needs the package onnx). What has no exact equal is refused, with the reason.
+
+    \b
+    bnncore import cnv_1w1a.pth --precision W1A1 --out cnv.npz
+    bnncore import model.onnx --classes classes.txt --out model.npz
+    """
+    from bnncore.formats.classes import read_classes
+    from bnncore.formats.npz import write_npz
+
+    if model.suffix.lower() == ".onnx":
+        from bnncore.importing.qonnx import read_qonnx
+
+        network = read_qonnx(model)
+    else:
+        if precision is None:
+            raise click.UsageError("--precision is missing: a checkpoint does not say its bit widths")
+        from bnncore.importing.brevitas import read_brevitas
+
+        network = read_brevitas(model, precision)
+    topology = network.topology
+    write_npz(out, network, read_classes(classes, topology.outputs) if classes else None)
+    click.echo(f"{out}: {topology.name} ({topology.precision}), {topology.weights:,} weights")

@@ -1,0 +1,305 @@
+"""Networks in QONNX (https://github.com/fastmachinelearning/qonnx), as Brevitas exports them.
+
+A graph is read as a chain: pixels are brought to -1 to 1 and quantised; each layer is a ``Conv``, ``Gemm`` or
+``MatMul`` with constant quantised weights, a ``BatchNormalization``, a ``Quant`` or ``BipolarQuant``, and
+perhaps ``MaxPool``; the last layer is followed by a scale and shift for all classes. Anything else is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from attrs import define, field
+from bnnhw.network import Network
+from bnnhw.topology import Input
+
+from bnncore.errors import BnnError
+from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
+from bnncore.training.fold import AffineStep
+
+__all__ = ["read_qonnx"]
+
+Array = npt.NDArray[Any]
+
+_LIMIT = 2**29
+# Nodes that compute the shape of a flattened map; the map itself is what matters.
+_SHAPES = frozenset({"Shape", "Gather", "Unsqueeze", "Concat", "Slice", "Cast"})
+_PASSED = frozenset({"Identity", "Dropout", "Reshape", "Flatten"})
+
+
+def read_qonnx(path: Path) -> Network:
+    """Return the integer network that answers as the graph does.
+
+    Args:
+        path: an ``.onnx`` file whose one input is [N, channels, height, width], pixels from 0 to 1.
+
+    Raises:
+        BnnError: if the file cannot be read, or the package ``onnx`` is not installed.
+        ImportRefused: if a node has no equal in an integer network; the message names it.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise BnnError("reading QONNX needs the package onnx: pip install onnx") from error
+    try:
+        if path.stat().st_size > _LIMIT:
+            raise BnnError(f"{path}: larger than {_LIMIT} bytes, the limit for a network")
+        # Weights in other files are not followed: they could be anywhere.
+        model = onnx.load(str(path), load_external_data=False)
+    except OSError as error:
+        raise BnnError(f"{path}: cannot be read: {error.strerror or error}") from error
+    # protobuf's own errors
+    except Exception as error:
+        if isinstance(error, BnnError):
+            raise
+        raise BnnError(f"{path}: expected an ONNX model: {error}") from error
+    try:
+        return _Reader(model.graph).network(path.stem)
+    except ImportRefused as error:
+        raise ImportRefused(f"{path}: {error}") from error
+
+
+@define(eq=False)
+class _Open:
+    """A layer whose end has not been seen yet."""
+
+    weights: Array
+    stride: int
+    padding: int
+    norm: AffineStep | None = None
+    bits: int | None = None
+    pools: list[tuple[int, int]] = field(factory=list)
+
+
+class _Reader:
+    """Follow the data through a graph, node by node."""
+
+    def __init__(self, graph: Any) -> None:
+        from onnx import TensorProto, numpy_helper
+
+        for tensor in graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                raise ImportRefused(f"the weights {tensor.name!r} are in another file; save the model in one")
+        self._constants: dict[str, Array] = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
+        }
+        inputs = [each for each in graph.input if each.name not in self._constants]
+        if len(inputs) != 1 or len(graph.output) != 1:
+            raise ImportRefused(
+                f"expected one input and one output, found {len(inputs)} and {len(graph.output)}"
+            )
+        self._nodes = list(graph.node)
+        self._output = graph.output[0].name
+        self._data = inputs[0].name
+        self._shape = [dimension.dim_value for dimension in inputs[0].type.tensor_type.shape.dim]
+        self._slope, self._shift = 1.0, 0.0
+        self._input_bits: int | None = None
+        self._layers: list[_Open] = []
+
+    def network(self, name: str) -> Network:
+        """Return the integer network of the whole graph."""
+        for node in self._nodes:
+            self._follow(node)
+        if self._data != self._output or not self._layers or self._input_bits is None:
+            raise ImportRefused("the input does not reach the output through layers that are known here")
+        if len(self._shape) != 4:
+            raise ImportRefused(f"expected an input [N, channels, height, width], found {self._shape}")
+        given = Input(
+            height=self._shape[2], width=self._shape[3], channels=self._shape[1], bits=self._input_bits
+        )
+        last = self._layers[-1]
+        if last.norm is not None or last.bits is not None or last.pools:
+            raise ImportRefused("the last layer must give scores, without a normalisation of each or a step")
+        layers = [_closed(layer) for layer in self._layers[:-1]]
+        layers.append(ChainLayer(weights=last.weights, after=Scaling(factor=self._slope)))
+        return build_network(name, given, layers, len(last.weights))
+
+    def _follow(self, node: Any) -> None:
+        handlers: dict[str, Callable[[Any], None]] = {
+            "Constant": self._constant,
+            "Transpose": self._transpose,
+            "Quant": self._quant,
+            "BipolarQuant": self._quant,
+            "Conv": self._matrix,
+            "Gemm": self._matrix,
+            "MatMul": self._matrix,
+            "BatchNormalization": self._norm,
+            "MaxPool": self._pool,
+            **dict.fromkeys(("Mul", "Div", "Add", "Sub"), self._affine),
+        }
+        if node.op_type in _SHAPES:
+            return
+        if node.op_type in _PASSED:
+            self._advance(node)
+            return
+        if node.op_type not in handlers:
+            raise ImportRefused(f"the node {node.op_type} has no equal in an integer network")
+        handlers[node.op_type](node)
+
+    def _advance(self, node: Any) -> None:
+        if node.input[0] != self._data:
+            raise ImportRefused(f"the node {node.op_type} takes {node.input[0]!r}: the graph is no chain")
+        self._data = node.output[0]
+
+    def _constant(self, node: Any) -> None:
+        from onnx import numpy_helper
+
+        self._constants[node.output[0]] = numpy_helper.to_array(_attributes(node)["value"])
+
+    def _transpose(self, node: Any) -> None:
+        if node.input[0] not in self._constants:
+            raise ImportRefused("a map is transposed between layers; only weights can be")
+        order = _attributes(node).get("perm")
+        self._constants[node.output[0]] = self._constants[node.input[0]].transpose(order)
+
+    def _scalar(self, node: Any, name: str) -> float:
+        value = self._constants.get(name)
+        if value is None or value.size != 1:
+            raise ImportRefused(f"the node {node.op_type} takes {name!r}, expected one constant number")
+        return float(value.reshape(()))
+
+    def _quant(self, node: Any) -> None:
+        scale = self._scalar(node, node.input[1])
+        if node.op_type == "BipolarQuant":
+            bits = 1
+        else:
+            attributes = _attributes(node)
+            bits = round(self._scalar(node, node.input[3]))
+            rounding = attributes.get("rounding_mode", b"ROUND")
+            if self._scalar(node, node.input[2]) or not attributes.get("signed", 1) or rounding != b"ROUND":
+                raise ImportRefused(
+                    "a Quant that is unsigned, has a zero point, or does not round to the nearest"
+                )
+            if bits == 2 and not attributes.get("narrow", 0):
+                raise ImportRefused("a Quant of two bits that includes -2; only -1, 0 and +1 exist here")
+        if node.input[0] in self._constants:
+            if scale != 1 or bits not in (1, 2):
+                raise ImportRefused(
+                    f"weights of {bits} bits with scale {scale}; expected 1 or 2 bits and scale 1"
+                )
+            self._constants[node.output[0]] = quantized(self._constants[node.input[0]], bits)
+            return
+        self._advance(node)
+        if not self._layers:
+            self._quantize_input(bits, scale)
+            return
+        layer = self._layers[-1]
+        if scale != 1 or bits not in (1, 2) or layer.bits is not None or layer.pools:
+            raise ImportRefused(
+                f"activations of {bits} bits with scale {scale} in layer {len(self._layers) - 1}; expected one "
+                "step a layer, before its pool, of 1 or 2 bits and scale 1"
+            )
+        layer.bits = bits
+
+    def _quantize_input(self, bits: int, scale: float) -> None:
+        # Pixels from 0 to 1, or bytes: either way the network must see -1 to 1.
+        if not (np.isclose(self._slope, 2) or np.isclose(self._slope * 255, 2)) or not np.isclose(
+            self._shift, -1
+        ):
+            raise ImportRefused(
+                f"pixels are taken times {self._slope:g} plus {self._shift:g}; networks here see them as -1 to 1"
+            )
+        if (bits, scale) not in ((8, 1 / 128), (1, 1.0)):
+            raise ImportRefused(
+                f"pixels of {bits} bits with scale {scale:g}; networks here see 8 bits with scale 1/128, or one bit"
+            )
+        self._input_bits = bits
+        self._slope, self._shift = 1.0, 0.0
+
+    def _matrix(self, node: Any) -> None:
+        if self._input_bits is None:
+            raise ImportRefused("the pixels are not quantised before the first layer")
+        if self._layers and self._layers[-1].bits is None:
+            raise ImportRefused(f"layer {len(self._layers) - 1} has no step to one or two bits")
+        self._advance(node)
+        weights = self._constants.get(node.input[1])
+        if weights is None or len(node.input) > 2:
+            raise ImportRefused(f"the node {node.op_type} must have constant weights and no bias")
+        if not np.isin(weights, (-1, 0, 1)).all():
+            raise ImportRefused(f"the weights {node.input[1]!r} are not quantised to -1, 0 and +1")
+        attributes = _attributes(node)
+        stride = padding = 0
+        if node.op_type == "Conv":
+            stride = _same(node, attributes.get("strides", [1]))
+            padding = _same(node, attributes.get("pads", [0]))
+            plain = {attributes.get("group", 1), _same(node, attributes.get("dilations", [1]))} == {1}
+            if not plain or attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
+                raise ImportRefused("a convolution in groups, dilated, or padded automatically")
+        elif node.op_type == "Gemm" and (
+            attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1 or attributes.get("beta", 1.0) != 1
+        ):
+            raise ImportRefused("a Gemm with a factor or a transposed input")
+        elif node.op_type == "MatMul" or not attributes.get("transB", 0):
+            weights = weights.T
+        self._layers.append(_Open(weights=weights.astype(np.int8), stride=stride or 1, padding=padding))
+
+    def _norm(self, node: Any) -> None:
+        self._advance(node)
+        values = [self._constants.get(name) for name in node.input[1:5]]
+        layer = self._layers[-1] if self._layers else None
+        if layer is None or layer.norm is not None or layer.bits is not None or any(v is None for v in values):
+            raise ImportRefused("a BatchNormalization that does not directly follow a layer with weights")
+        scale, shift, mean, variance = (np.asarray(value, np.float64) for value in values)
+        epsilon = float(_attributes(node).get("epsilon", 1e-5))
+        layer.norm = AffineStep(mean=mean, variance=variance, scale=scale, shift=shift, epsilon=epsilon)
+
+    def _pool(self, node: Any) -> None:
+        self._advance(node)
+        attributes = _attributes(node)
+        if _same(node, attributes.get("pads", [0])) or attributes.get("ceil_mode", 0):
+            raise ImportRefused("a MaxPool with padding or incomplete windows")
+        if _same(node, attributes.get("dilations", [1])) != 1:
+            raise ImportRefused("a dilated MaxPool")
+        if not self._layers or self._layers[-1].bits is None:
+            raise ImportRefused("a MaxPool that does not follow a step to one or two bits")
+        size = _same(node, attributes["kernel_shape"])
+        self._layers[-1].pools.append((size, _same(node, attributes.get("strides", [1]))))
+
+    def _affine(self, node: Any) -> None:
+        """Follow a number that is added to all values, or multiplies all: at either end of the chain only."""
+        first, second = node.input
+        if self._data not in (first, second):
+            raise ImportRefused(f"the node {node.op_type} joins two branches: the graph is no chain")
+        number = self._scalar(node, second if first == self._data else first)
+        turned = second == self._data and node.op_type in ("Sub", "Div")
+        if turned or (self._layers and self._layers[-1].norm is not None) or not np.isfinite(number):
+            raise ImportRefused(f"the node {node.op_type} between layers has no equal in an integer network")
+        if node.op_type in ("Mul", "Div"):
+            factor = number if node.op_type == "Mul" else 1 / number if number else float("inf")
+            self._slope, self._shift = self._slope * factor, self._shift * factor
+        else:
+            self._shift += number if node.op_type == "Add" else -number
+        self._data = node.output[0]
+
+
+def _closed(layer: _Open) -> ChainLayer:
+    assert layer.bits is not None
+    count = len(layer.weights)
+    # Without a normalisation the sums themselves are stepped.
+    plain = AffineStep(
+        mean=np.zeros(count), variance=np.ones(count), scale=np.ones(count), shift=np.zeros(count), epsilon=0.0
+    )
+    return ChainLayer(
+        weights=layer.weights,
+        after=Step(norm=layer.norm or plain, bits=layer.bits),
+        stride=layer.stride,
+        padding=layer.padding,
+        pools=tuple(layer.pools),
+    )
+
+
+def _attributes(node: Any) -> dict[str, Any]:
+    from onnx import helper
+
+    return {each.name: helper.get_attribute_value(each) for each in node.attribute}
+
+
+def _same(node: Any, values: Any) -> int:
+    """Return the one value that an attribute has in every direction."""
+    if len(set(values)) != 1:
+        raise ImportRefused(f"the node {node.op_type} differs between directions: {list(values)}")
+    return int(values[0])

@@ -1,0 +1,40 @@
+"""A progress bar with the current figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnncore.training.loop import Epoch
+from bnncore.training.run import Reporter
+
+__all__ = ["BarReporter"]
+
+
+class BarReporter(Reporter):
+    """Show each epoch as a bar on standard error, with tqdm where it is installed."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
+        """Move the bar."""
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=steps, desc=f"epoch {epoch}/{epochs}", unit="batch", leave=False)
+        self._bar.set_postfix_str(f"loss {loss:.3f}, right {100 * accuracy:.1f} %", refresh=False)
+        self._bar.update(step - self._bar.n)
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """Close the bar and leave one line."""
+        from tqdm import tqdm
+
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        line = (
+            f"epoch {epoch.number}/{epochs}: loss {epoch.loss:.3f}, training {100 * epoch.train_accuracy:.2f} %"
+        )
+        if epoch.validation_accuracy is not None:
+            line += f", validation {100 * epoch.validation_accuracy:.2f} %"
+        tqdm.write(f"{line}, {epoch.seconds:.0f} s", file=None)

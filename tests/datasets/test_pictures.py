@@ -1,0 +1,114 @@
+"""Folders of pictures and tables that name them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bnncore.datasets import DatasetError, read
+from bnncore.errors import InputError
+
+
+def prepare(path: Path):
+    """Return a 4x4 RGB array, as a network's preprocessing would."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB").resize((4, 4)))
+    except OSError as error:
+        raise InputError(f"cannot be decoded: {error}") from error
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of two classes with pictures of one colour, and things that are none."""
+    root = tmp_path / "photos"
+    for name, shades in (("dog", (10, 20)), ("cat", (30,))):
+        (root / name).mkdir(parents=True)
+        for shade in shades:
+            Image.new("RGB", (8, 8), (shade,) * 3).save(root / name / f"{shade}.png")
+    (root / "cat" / "notes.txt").write_text("not a picture")
+    (root / ".hidden").mkdir()
+    (root / "empty").mkdir()
+    return root
+
+
+def test_classes_are_the_folders_by_name(folder) -> None:
+    data = read(folder, prepare=prepare)
+    assert data.classes == ("cat", "dog")
+    assert data.labels.tolist() == [0, 1, 1]
+    assert data.images[:, 0, 0, 0].tolist() == [30, 10, 20]
+    assert data.names == ("cat/30.png", "dog/10.png", "dog/20.png")
+
+
+def test_the_order_of_classes_can_be_given(folder) -> None:
+    assert read(folder, prepare=prepare, classes=("dog", "owl", "cat")).labels.tolist() == [0, 0, 2]
+
+
+def test_a_folder_that_is_no_class_is_refused(folder) -> None:
+    with pytest.raises(DatasetError, match="'dog' is no class"):
+        read(folder, prepare=prepare, classes=("cat", "owl"))
+
+
+def test_there_may_be_a_folder_for_each_split(folder, tmp_path) -> None:
+    both = tmp_path / "both"
+    both.mkdir()
+    folder.rename(both / "test")
+    (both / "train" / "dog").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(both / "train" / "dog" / "0.png")
+    assert len(read(both, "test", prepare)) == 3
+    assert len(read(both, "train", prepare)) == 1
+
+
+def test_a_damaged_picture_is_named(folder) -> None:
+    (folder / "cat" / "bad.jpg").write_bytes(b"\xff\xd8 not a picture")
+    with pytest.raises(DatasetError, match=r"bad\.jpg"):
+        read(folder, prepare=prepare)
+
+
+@pytest.fixture
+def table(folder):
+    """Return a function that writes a table beside the pictures and reads it."""
+
+    def write(text: str, **options):
+        path = folder / "labels.csv"
+        path.write_text(text, "utf-8")
+        return read(path, prepare=prepare, **options)
+
+    return write
+
+
+def test_a_table_names_pictures_and_classes(table) -> None:
+    data = table('path,label,remark\ncat/30.png,tabby,x\ndog/10.png,"dog, large",y\n')
+    assert data.classes == ("dog, large", "tabby")
+    assert data.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,class\na,b\n", "columns 'path' and 'label'"),
+        ("", "columns"),
+        ("path,label\n", "no pictures"),
+        ("path,label\ncat/30.png,\n", "line 2: expected a path and a label"),
+        ("path,label\ncat/30.png\n", "line 2: expected a path and a label"),
+        ("path,label\ncat/31.png,cat\n", "line 2: there is no file 'cat/31.png'"),
+        ("path,label\n../../etc/passwd,cat\n", "outside the table's folder"),
+        ("path,label\n/etc/passwd,cat\n", "outside the table's folder"),
+    ],
+)
+def test_a_wrong_table_is_named_with_the_line(table, text, message) -> None:
+    with pytest.raises(DatasetError, match=message):
+        table(text)
+
+
+def test_a_label_that_is_no_class_is_refused(table) -> None:
+    with pytest.raises(DatasetError, match="'cat' is no class"):
+        table("path,label\ncat/30.png,cat\n", classes=("dog",))
+
+
+def test_pictures_need_a_preprocessing(folder) -> None:
+    with pytest.raises(DatasetError, match="preprocessing"):
+        read(folder)

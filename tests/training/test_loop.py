@@ -1,0 +1,208 @@
+"""Training: it learns, it repeats itself to the bit, it continues where it stopped, and it says what is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from attrs import evolve
+from bnnhw import reference
+from bnnhw.topology import Conv, Dense, Input, Pool, Topology
+
+from bnncore.datasets import LabelledImages
+from bnncore.errors import BnnError
+from bnncore.evaluation import predictions
+from bnncore.formats.npz import read_npz
+from bnncore.training.loop import Trainer, bits_loss, schedule
+from bnncore.training.recipe import Augmentation, Recipe
+from bnncore.training.run import Reporter, train
+
+TINY = Topology(
+    name="tiny",
+    input=Input(height=8, width=8, channels=3),
+    layers=(Conv(outputs=16), Pool(), Conv(outputs=16), Dense(outputs=16), Dense(outputs=4)),
+)
+RECIPE = Recipe(
+    topology="tiny",
+    epochs=3,
+    batch_size=10,
+    learning_rate=0.01,
+    validation=20,
+    augmentation=Augmentation(shift=1, flip_vertical=True, brightness=0.05),
+)
+
+
+def stripes(count: int = 120, seed: int = 0) -> LabelledImages:
+    """Return noisy pictures of vertical stripes, of horizontal ones, and of neither."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, count)
+    images = rng.integers(90, 160, (count, 8, 8, 3))
+    images[labels == 0, :, ::2] += 60
+    images[labels == 1, ::2] += 60
+    return LabelledImages(
+        images=images.clip(0, 255).astype(np.uint8),
+        labels=labels,
+        classes=("vertical", "horizontal", "neither"),
+    )
+
+
+class Interrupt(Reporter):
+    """Stop the run as Ctrl-C does, in the middle of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.at = epoch
+
+    def step(self, epoch, epochs, step, steps, loss, accuracy) -> None:
+        if epoch == self.at and step == 2:
+            raise KeyboardInterrupt
+
+
+def files(folder):
+    """Return what a run must repeat to the bit."""
+    return {name: (folder / name).read_bytes() for name in ("weights.npz", "classes.txt", "recipe.json")}
+
+
+def test_it_learns(tmp_path) -> None:
+    outcome = train(evolve(RECIPE, epochs=25), stripes(), TINY, tmp_path, threads=1)
+    fresh = stripes(seed=1)
+    right = predictions(reference.scores(outcome.network, fresh.images)[:, :3], TINY) == fresh.labels
+    assert outcome.finished
+    assert right.mean() > 0.9
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path) -> None:
+    for name in ("first", "again"):
+        train(RECIPE, stripes(), TINY, tmp_path / name, seed=7, threads=1)
+    train(RECIPE, stripes(), TINY, tmp_path / "other", seed=8, threads=1)
+    assert files(tmp_path / "first") == files(tmp_path / "again")
+    assert files(tmp_path / "first") != files(tmp_path / "other")
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path) -> None:
+    train(RECIPE, stripes(), TINY, tmp_path / "whole", threads=1)
+    stopped = train(RECIPE, stripes(), TINY, tmp_path / "halves", threads=1, reporter=Interrupt(2))
+    assert not stopped.finished
+    assert len(stopped.history) == 1
+    assert read_npz(tmp_path / "halves" / "weights.npz").classes == stripes().classes
+    train(RECIPE, stripes(), TINY, tmp_path / "halves", threads=1)
+    assert files(tmp_path / "whole") == files(tmp_path / "halves")
+
+
+def test_an_interruption_before_the_first_checkpoint_is_passed_on(tmp_path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1, reporter=Interrupt(1))
+
+
+def test_metrics_hold_every_epoch(tmp_path) -> None:
+    outcome = train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+    epochs = json.loads((tmp_path / "metrics.json").read_text())["epochs"]
+    assert [epoch["number"] for epoch in epochs] == [1, 2, 3]
+    assert epochs[-1]["validation_accuracy"] == outcome.history[-1].validation_accuracy
+
+
+def test_a_teacher_is_trained_and_followed(tmp_path) -> None:
+    recipe = evolve(RECIPE, teacher=evolve(RECIPE, epochs=2), teachers=2)
+    train(recipe, stripes(), TINY, tmp_path / "taught", threads=1)
+    train(RECIPE, stripes(), TINY, tmp_path / "alone", threads=1)
+    assert (tmp_path / "taught" / "teacher-1" / "checkpoint.pt").exists()
+    assert files(tmp_path / "taught")["weights.npz"] != files(tmp_path / "alone")["weights.npz"]
+
+
+def test_training_can_start_from_integer_parameters(tmp_path) -> None:
+    first = train(evolve(RECIPE, epochs=25), stripes(), TINY, tmp_path / "first", threads=1).network
+    data = stripes()
+    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+    trainer = Trainer(TINY, RECIPE, images, labels, 3, initial=first)
+    hidden = [(2 * (layer.latent >= 0).int() - 1).numpy() for layer in trainer.network.layers[:-1]]
+    for ours, given in zip(hidden, first.layers):
+        assert np.array_equal(ours, given.weights)
+    # The steps are where the thresholds were, so what the last layer sees is the same.
+    network = trainer.network.double().eval()
+    x = network.requires_grad_(False).encode(images, torch.float64)
+    for layer in network.layers[:-1]:
+        x = network.activate(layer.norm(layer.accumulate(x)))
+    taken_over = torch.tensor(first.layers[-1].weights[:3], dtype=torch.float64) @ x.flatten(1).T
+    expected = 2 * reference.scores(first, data.images)[:, :3] - TINY.layers[-2].outputs
+    assert np.array_equal(taken_over.T.numpy(), expected)
+
+
+def test_starting_from_another_topology_is_refused(tmp_path) -> None:
+    other = evolve(TINY, layers=(*TINY.layers[:-2], Dense(outputs=8), Dense(outputs=4)))
+    first = train(evolve(RECIPE, epochs=1), stripes(), TINY, tmp_path, threads=1).network
+    data = stripes()
+    with pytest.raises(BnnError, match="other layers"):
+        Trainer(other, RECIPE, torch.from_numpy(data.images), torch.from_numpy(data.labels), 3, initial=first)
+
+
+def test_a_checkpoint_of_another_topology_is_refused(tmp_path) -> None:
+    train(evolve(RECIPE, epochs=1), stripes(), TINY, tmp_path, threads=1)
+    other = evolve(TINY, layers=(*TINY.layers[:-2], Dense(outputs=8), Dense(outputs=4)))
+    with pytest.raises(BnnError, match="another topology"):
+        train(RECIPE, stripes(), other, tmp_path, threads=1)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path) -> None:
+    train(evolve(RECIPE, epochs=1), stripes(), TINY, tmp_path, threads=1)
+    data = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(data[: len(data) // 2])
+    with pytest.raises(BnnError, match=r"checkpoint\.pt"):
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_advice(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("bnncore.training.loop.Trainer._loss", lambda *_: torch.tensor(float("nan")))
+    with pytest.raises(BnnError, match="lower the learning rate"):
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+
+
+def test_running_out_of_memory_stops_the_run_with_advice(tmp_path, monkeypatch) -> None:
+    def exhausted(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 4 bytes")
+
+    monkeypatch.setattr("bnncore.training.loop.Trainer._loss", exhausted)
+    with pytest.raises(BnnError, match="smaller batch"):
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+
+
+def test_images_of_another_size_are_refused(tmp_path) -> None:
+    other = evolve(TINY, input=Input(height=9, width=8, channels=3))
+    with pytest.raises(BnnError, match=r"\[8, 8, 3\]"):
+        train(RECIPE, stripes(), other, tmp_path)
+
+
+def test_too_few_images_for_a_batch_are_refused(tmp_path) -> None:
+    with pytest.raises(BnnError, match="smaller batch"):
+        train(RECIPE, stripes(25), TINY, tmp_path)
+
+
+def test_the_rate_rises_then_falls_to_nothing() -> None:
+    rates = [schedule(progress / 100, 0.1) for progress in range(101)]
+    assert rates[0] == 0
+    assert rates[10] == max(rates) == 1
+    assert rates[-1] == pytest.approx(0)
+    assert (np.diff(rates[10:]) < 0).all()
+
+
+def test_bits_that_do_not_decide_count_for_less() -> None:
+    label = torch.tensor([1])
+    lower = bits_loss(torch.tensor([[3.0, 3, -3]]), label)
+    higher = bits_loss(torch.tensor([[-3.0, 3, 3]]), label)
+    right = bits_loss(torch.tensor([[-3.0, 3, -3]]), label)
+    assert right < lower < higher
+
+
+def test_a_network_of_bits_learns(tmp_path) -> None:
+    topology = Topology(
+        name="bits",
+        input=Input(height=8, width=8, bits=1),
+        layers=(Dense(outputs=32), Dense(outputs=4)),
+        output="bits",
+    )
+    data = stripes(200)
+    data = evolve(data, images=np.where(data.images[..., 0] > 155, 255, 0).astype(np.uint8))
+    recipe = Recipe(topology="bits", epochs=30, batch_size=20, learning_rate=0.01)
+    network = train(recipe, data, topology, tmp_path, threads=1).network
+    right = predictions(reference.scores(network, data.images)[:, :3], topology) == data.labels
+    assert right.mean() > 0.9

@@ -18,7 +18,7 @@ from bnncore.card import Card, Metric, parse_card
 from bnncore.cli import cli
 from bnncore.formats.golden import parse_golden
 from bnncore.formats.npz import read_npz, write_npz
-from bnncore.packing import card_bytes, find_package, golden_inputs, pack_network, write_manifest
+from bnncore.packing import card_bytes, find_package, golden_inputs, pack_network, pack_recipe, write_manifest
 from bnncore.placeholder import random_network
 
 SMALL = Topology(
@@ -149,3 +149,21 @@ def test_command_refuses_other_classes(package: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["pack", str(package.parent), str(tmp_path / "trained.npz")])
     assert isinstance(result.exception, ParameterError)
     assert "in the same order" in str(result.exception)
+
+
+def test_a_recipe_is_kept_beside_those_of_other_topologies(package: Path, tmp_path: Path) -> None:
+    for name in ("small", "other"):
+        run = tmp_path / name / "recipe.json"
+        run.parent.mkdir()
+        run.write_text(json.dumps({name: {"seed": 1, "recipe": {"epochs": 2}}}))
+        pack_recipe(package, run)
+    kept = json.loads((package / "recipe.json").read_text())
+    assert set(kept) == {"small", "other"}
+    assert parse_card((package / "card.json").read_bytes(), "card").recipe == kept
+    assert "recipe.json" in json.loads((package / "manifest.json").read_text())["files"]
+
+
+def test_a_recipe_that_is_none_is_refused(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text("[1]")
+    with pytest.raises(ResourceError, match="expected a recipe"):
+        pack_recipe(package, tmp_path / "recipe.json")

@@ -119,9 +119,11 @@ def predictions(scores: npt.NDArray[np.int32], topology: Topology) -> npt.NDArra
     Scores: the first maximum. Bits: the highest that is set, 0 if none is.
     """
     if topology.output == "scores":
-        return scores.argmax(axis=1).astype(np.int64)
+        first: npt.NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
+        return first
     last = scores.shape[1] - 1 - scores[:, ::-1].argmax(axis=1)
-    return np.where(scores.any(axis=1), last, 0).astype(np.int64)
+    winners: npt.NDArray[np.int64] = np.where(scores.any(axis=1), last, 0).astype(np.int64)
+    return winners
 
 
 def evaluate(

@@ -7,11 +7,11 @@ stand for, batch normalisation in floating point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import Conv, Dense, Input, MatrixStage, Pool, Topology, matrix_stages
 
@@ -65,17 +65,18 @@ class ChainLayer:
     after: Union[Step, Scaling]
     stride: int = 1
     padding: int = 0
-    pools: tuple[tuple[int, int], ...] = field(default=(), converter=tuple)
+    pools: tuple[tuple[int, int], ...] = ()
 
 
-def quantized(weights: npt.NDArray[np.floating], bits: int) -> npt.NDArray[np.int8]:  # type: ignore[type-arg]
+def quantized(weights: npt.NDArray[Any], bits: int) -> npt.NDArray[np.int8]:
     """Return the integers that a training framework multiplies by.
 
     One bit: +1 from 0 on, else -1. Two bits: rounded, halves to even, and cut to -1 to +1.
     """
     if bits == 1:
         return np.where(weights >= 0, 1, -1).astype(np.int8)
-    return np.clip(np.rint(weights), -1, 1).astype(np.int8)
+    rounded: npt.NDArray[np.int8] = np.clip(np.rint(weights), -1, 1).astype(np.int8)
+    return rounded
 
 
 def build_network(name: str, given: Input, layers: Sequence[ChainLayer], classes: int) -> Network:

@@ -1,0 +1,231 @@
+"""``bnncore train``, ``evaluate`` and ``import`` as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import bnncore
+from bnncore.cli import main
+from bnncore.errors import BnnError
+from bnncore.formats.binparam import read_binparam
+from bnncore.formats.npz import read_npz
+from bnncore.index import DATASETS, TOPOLOGIES
+
+QUICK = ("--epochs", "2", "--threads", "1")
+
+PLUGIN = """
+    from bnncore import Conv, Dataset, Dense, Input, Parameters, Pool, Topology, hookimpl, packaged
+
+    BNNCORE_API = 1
+    TINY = Topology(
+        name="tiny",
+        input=Input(height=8, width=8, channels=3),
+        layers=(Conv(outputs=8), Pool(), Dense(outputs=4)),
+    )
+
+    @hookimpl
+    def bnncore_topology(name):
+        return TINY
+
+    @hookimpl
+    def bnncore_dataset(name):
+        return Dataset(
+            name="shades", title="Shades", classes=packaged("bnn_shades", "classes.txt"), topologies=("tiny",),
+            card=packaged("bnn_shades", "card.json"),
+        )
+
+    @hookimpl
+    def bnncore_parameters(dataset, topology):
+        return Parameters(
+            dataset="shades", topology="tiny", topology_digest=TINY.digest,
+            resource=packaged("bnn_shades", "weights.npz"),
+        )
+"""
+RECIPE = {"topology": "tiny", "epochs": 2, "batch_size": 8, "augmentation": {"shift": 1}}
+
+
+@pytest.fixture
+def bnn(capsys):
+    """Return a function that runs the command and returns exit code, output and errors."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Return a folder of dark and of light pictures."""
+    rng = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("light", 150)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(16):
+            pixels = rng.integers(low, low + 100, (8, 8, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def plugin(install, tmp_path: Path) -> Path:
+    """Install a dataset with a recipe, its own topology, and weights that know nothing."""
+    from bnncore.packing import write_manifest
+    from bnncore.placeholder import random_network
+
+    entry = {TOPOLOGIES: {"tiny": "bnn_shades"}, DATASETS: {"shades": "bnn_shades"}}
+    site = install(
+        "bnn-shades",
+        entry,
+        {
+            "bnn_shades/__init__.py": PLUGIN,
+            "bnn_shades/classes.txt": "dark\nlight\n",
+            "bnn_shades/card.json": "{}",
+            "bnn_shades/recipe.json": json.dumps({"tiny": {"seed": 3, "recipe": RECIPE}}),
+        },
+    )
+    package = site / "bnn_shades"
+    from bnncore.formats.npz import write_npz
+
+    topology = bnncore.Topology(
+        name="tiny",
+        input=bnncore.Input(height=8, width=8, channels=3),
+        layers=(bnncore.Conv(outputs=8), bnncore.Pool(), bnncore.Dense(outputs=4)),
+    )
+    write_npz(package / "weights.npz", random_network(topology), ["dark", "light"])
+    write_manifest(package)
+    return package
+
+
+def test_a_folder_of_pictures_becomes_a_classifier(bnn, photos, plugin, tmp_path) -> None:
+    code, out, _ = bnn("train", "--images", photos, "--topology", "tiny", "--out", tmp_path / "mine", *QUICK)
+    assert code == 0
+    assert "bnncore classify" in out
+    with bnncore.load(tmp_path / "mine" / "weights.npz", backend="numpy") as classifier:
+        assert classifier.classes == ("dark", "light")
+    assert {path.name for path in (tmp_path / "mine").iterdir()} >= {"metrics.json", "recipe.json", "curve.png"}
+
+
+def test_the_result_can_be_one_file(bnn, photos, plugin, tmp_path) -> None:
+    bnn("train", "--images", photos, "--topology", "tiny", "--out", tmp_path / "mine.npz", *QUICK)
+    assert read_npz(tmp_path / "mine.npz").classes == ("dark", "light")
+
+
+def test_a_plugins_recipe_is_repeated(bnn, photos, plugin, tmp_path) -> None:
+    for name in ("one", "two"):
+        assert bnn("train", "shades", "--data", photos, "--out", tmp_path / name, "--threads", "1")[0] == 0
+    first, second = (tmp_path / name / "weights.npz" for name in ("one", "two"))
+    assert first.read_bytes() == second.read_bytes()
+    record = json.loads((tmp_path / "one" / "recipe.json").read_text())
+    assert record["tiny"]["seed"] == 3
+    assert record["tiny"]["recipe"]["epochs"] == 2
+
+
+def test_cross_validation_answers_every_picture(bnn, photos, plugin, tmp_path) -> None:
+    code, out, _ = bnn("train", "shades", "--data", photos, "--folds", "2", "--out", tmp_path / "cv", *QUICK)
+    assert code == 0
+    assert "of 32 in 2 folds" in out
+
+
+def test_a_run_continues_with_more_epochs(bnn, photos, plugin, tmp_path) -> None:
+    arguments = ("train", "shades", "--data", photos, "--out", tmp_path / "run", "--threads", "1")
+    bnn(*arguments, "--epochs", "1")
+    bnn(*arguments, "--epochs", "2")
+    epochs = json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs"]
+    assert [epoch["number"] for epoch in epochs] == [1, 2]
+
+
+def test_other_classes_than_the_datasets_are_refused(bnn, photos, plugin) -> None:
+    (photos / "dark").rename(photos / "dim")
+    code, _, err = bnn("train", "shades", "--data", photos)
+    assert code == 1
+    assert "'dim' is no class" in err
+
+
+@pytest.mark.parametrize("arguments", [(), ("cifar10",), ("cifar10", "--images", ".")])
+def test_half_a_command_is_a_usage_error(bnn, arguments) -> None:
+    assert bnn("train", *arguments)[0] == 2
+
+
+def test_without_torch_the_way_out_is_told(bnn, photos, plugin, monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, _, err = bnn("train", "--images", photos, "--topology", "tiny")
+    assert code == 1
+    assert "pip install 'bnncore[train]'" in err
+
+
+def test_evaluate_counts_and_writes_pictures(bnn, photos, plugin, tmp_path) -> None:
+    code, out, _ = bnn(
+        "evaluate", "shades", "--data", photos, "--backend", "numpy", "--out", tmp_path / "report", "--json"
+    )
+    report = json.loads(out)
+    assert code == 0
+    assert report["samples"] == 32
+    assert np.sum(report["confusion"]) == 32
+    assert report["accuracy"] == report["right"] / 32
+    assert json.loads((tmp_path / "report" / "evaluation.json").read_text()) == report
+    for name in ("confusion.png", "mistakes.png"):
+        with Image.open(tmp_path / "report" / name) as picture:
+            assert picture.width > 100
+
+
+def test_evaluate_shows_a_table(bnn, photos, plugin) -> None:
+    out = bnn("evaluate", "shades", "--data", photos, "--backend", "numpy", "--last", "10")[1]
+    assert "of 10 (95 % confidence" in out
+    assert "PRECISION" in out
+
+
+def test_import_writes_parameters(bnn, tmp_path, lfc_checkpoint) -> None:
+    target = tmp_path / "lfc.npz"
+    assert bnn("import", lfc_checkpoint, "--precision", "W1A1", "--out", target)[0] == 0
+    assert read_npz(target).network.topology.outputs == 3
+
+
+def test_import_needs_the_precision_of_a_checkpoint(bnn, tmp_path, lfc_checkpoint) -> None:
+    assert bnn("import", lfc_checkpoint, "--out", tmp_path / "lfc.npz")[0] == 2
+
+
+@pytest.fixture
+def lfc_checkpoint(tmp_path: Path) -> Path:
+    """Return a checkpoint of a fully connected network of Brevitas with one hidden layer."""
+    state = {"features.2.weight": torch.randn(8, 784)}
+    for key, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+        state[f"features.3.{key}"] = torch.full((8,), value)
+        state[f"features.7.{key}"] = torch.full((1,), value)
+    state["features.6.weight"] = torch.randn(3, 8)
+    torch.save(state, tmp_path / "lfc.pth")
+    return tmp_path / "lfc.pth"
+
+
+def test_a_bnn_pynq_folder_can_be_written(photos, tmp_path) -> None:
+    from bnncore.builtin.topologies import FOLDINGS
+    from bnncore.builtin.topologies import TOPOLOGIES as BUILT_IN
+    from bnncore.cli.train_ import _write_binparam
+    from bnncore.placeholder import random_network
+
+    network = random_network(BUILT_IN["lfcW1A1"])
+    _write_binparam(tmp_path / "binparam", network, ("a", "b"))
+    again, classes = read_binparam(tmp_path / "binparam", BUILT_IN["lfcW1A1"], FOLDINGS["lfcW1A1"])
+    assert classes == ("a", "b")
+    for ours, theirs in zip(network.layers, again.layers):
+        assert np.array_equal(ours.weights, theirs.weights)
+        assert np.array_equal(ours.thresholds, theirs.thresholds)
+
+
+def test_a_bnn_pynq_folder_of_another_network_is_refused(tmp_path) -> None:
+    from bnncore.cli.train_ import _write_binparam
+    from bnncore.placeholder import random_network
+
+    small = bnncore.Topology(
+        name="small", input=bnncore.Input(height=4, width=4), layers=(bnncore.Dense(outputs=2),)
+    )
+    with pytest.raises(BnnError, match="no accelerator"):
+        _write_binparam(tmp_path / "small", random_network(small), ("a", "b"))

@@ -26,7 +26,7 @@ from bnnhw.fpga.words import WordRun
 
 __all__ = ["Accelerator"]
 
-# A single image takes 0.5 to 1.6 ms: up to here asking again at once beats sleeping.
+# A single image takes 0.5 to 1.6 ms: up to here asking again at once beats sleeping for a while.
 _SPIN_SECONDS = 0.002
 _SLEEP_SECONDS = 0.0005
 _LOW = 2**32 - 1
@@ -131,5 +131,5 @@ class Accelerator:
                     "not run, another program changed the FPGA, or the bitstream is not what its record says. "
                     "The next use loads the bitstream anew; if this happens again, restart the board"
                 )
-            if waited > _SPIN_SECONDS:
-                time.sleep(_SLEEP_SECONDS)
+            # Sleeping for no time lets other threads and processes run in between.
+            time.sleep(_SLEEP_SECONDS if waited > _SPIN_SECONDS else 0)

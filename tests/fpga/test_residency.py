@@ -40,6 +40,11 @@ def test_two_classifiers_of_the_same_parameters_share_them(rig: Rig) -> None:
     assert executor.counters == Counters(downloads=1, parameter_loads=1)
 
 
+def test_the_counts_can_be_seen_without_the_executor(rig: Rig) -> None:
+    rig.make(random_network(CNV, 1)).scores(images(CNV, 1))
+    assert owner.counters()[rig.board.name] == Counters(downloads=1, parameter_loads=1)
+
+
 def test_what_is_loaded_outlives_the_classifier(rig: Rig) -> None:
     network = random_network(CNV, 1)
     with_first = rig.make(network)

@@ -16,7 +16,7 @@ from bnnhw.fpga.device import Buffer, Device
 from bnnhw.fpga.residency import Notebook, Resident, default_directory, locked
 from bnnhw.fpga.words import WordRun
 
-__all__ = ["Counters", "Load", "Owner", "Turn", "owner_of"]
+__all__ = ["Counters", "Load", "Owner", "Turn", "counters", "owner_of"]
 
 _Result = TypeVar("_Result")
 
@@ -275,6 +275,12 @@ def owner_of(device: Device, directory: Path | None = None) -> Owner:
     directory = directory or default_directory()
     with _owners_lock:
         return _owners.setdefault((device.name, str(directory)), Owner(device, directory))
+
+
+def counters() -> dict[str, Counters]:
+    """Return what this process has done so far to each device that it has used, by the device's name."""
+    with _owners_lock:
+        return {device: owner.counters for (device, _), owner in _owners.items()}
 
 
 def _failed(what: str, error: Exception) -> BackendError:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bnnhw.topology import Input
 from PIL import Image
 
-from bnncore.images import to_rgb
+from bnncore.images import Resampling, to_rgb
 
 __all__ = ["digit"]
 
@@ -95,7 +95,7 @@ def _fit(ink: Array, given: Input) -> Array:
     scale = min(given.width * _BOX_SHARE / width, given.height * _BOX_SHARE / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     smooth = Image.fromarray(ink.astype(np.float32)).resize(
-        size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        size, Resampling.BOX if scale < 1 else Resampling.BICUBIC
     )
     scaled = np.clip(np.asarray(smooth, np.float32), 0, None)
     strongest = float(scaled.max())

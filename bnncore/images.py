@@ -18,9 +18,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bnncore.errors import InputError
 
-__all__ = ["Source", "open_image", "to_rgb"]
+__all__ = ["Resampling", "Source", "open_image", "to_rgb"]
 
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, npt.NDArray[np.uint8]]
+
+# Pillow 9.0, which boards have, keeps these names in the module itself.
+Resampling: Any = getattr(Image, "Resampling", Image)
 
 # Formats that only decode pixels. PostScript, for one, would run a program.
 _COMMON = ("PNG", "JPEG", "GIF", "BMP", "PPM")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from bnncore.digits import digit
 from bnncore.errors import InputError, PluginError
-from bnncore.images import Source, open_image, to_rgb
+from bnncore.images import Resampling, Source, open_image, to_rgb
 from bnncore.imports import import_function
 from bnncore.records import Preprocessing, Step
 
@@ -46,7 +46,7 @@ def letterbox(image: Image.Image, given: Input, *, fill: int = 255) -> Image.Ima
         width = int(max(width * given.height / height, 1))
         height = given.height
     if (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=None)
+        image = image.resize((width, height), Resampling.LANCZOS, reducing_gap=None)
     image = to_rgb(image)
     if image.size == (given.width, given.height):
         return image
@@ -71,7 +71,7 @@ def stretch(image: Image.Image, given: Input) -> Image.Image:
         return image
     if image.mode in ("P", "PA", "1"):
         image = image.convert("RGBA")
-    return image.resize((given.width, given.height), Image.Resampling.LANCZOS)
+    return image.resize((given.width, given.height), Resampling.LANCZOS)
 
 
 def invert(image: Image.Image, given: Input) -> Image.Image:

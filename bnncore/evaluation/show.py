@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from bnncore.datasets import LabelledImages
 from bnncore.evaluation.measure import Evaluation
+from bnncore.images import Resampling
 
 __all__ = ["class_table", "confusion_picture", "confusion_text", "contact_sheet"]
 
@@ -91,7 +92,7 @@ def contact_sheet(evaluation: Evaluation, data: LabelledImages, count: int = 25)
 
 
 def _enlarged(image: npt.NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(image).convert("RGB").resize((_TILE, _TILE), Image.Resampling.NEAREST)
+    return Image.fromarray(image).convert("RGB").resize((_TILE, _TILE), Resampling.NEAREST)
 
 
 def _upright_text(picture: Image.Image, text: str, left: int, bottom: int) -> None:

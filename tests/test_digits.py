@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 import bnncore
 from bnncore.digits import digit
 from bnncore.errors import InputError
+from bnncore.images import Resampling
 from bnncore.preprocessing import Pipeline, default_preprocessing
 
 LFC = Input(height=28, width=28, bits=1)
@@ -246,7 +247,7 @@ def published(binparams: Path) -> bnncore.Classifier:
 
 def large(image: np.ndarray) -> np.ndarray:
     """Return a digit ten times as large, light on black."""
-    return np.asarray(Image.fromarray(image).resize((280, 280), getattr(Image, "Resampling", Image).BICUBIC))
+    return np.asarray(Image.fromarray(image).resize((280, 280), Resampling.BICUBIC))
 
 
 def on_paper(image: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from PIL import Image
 
 import bnncore
 from bnncore.errors import InputError, PluginError
+from bnncore.images import Resampling
 from bnncore.preprocessing import OPERATIONS, Pipeline, default_preprocessing, letterbox
 from bnncore.records import Preprocessing, Step
 
@@ -61,7 +62,7 @@ def original_size(w: int, h: int) -> tuple[int, int]:
 def original(image: Image.Image) -> np.ndarray:
     """Sections 3.3, 1 to 3, step by step, for RGB."""
     w, h = original_size(*image.size)
-    small = image if (w, h) == image.size else image.resize((w, h), getattr(Image, "Resampling", Image).LANCZOS)
+    small = image if (w, h) == image.size else image.resize((w, h), Resampling.LANCZOS)
     canvas = Image.new("RGBA", (32, 32), (255, 255, 255, 0))
     canvas.paste(small, (int((32 - w) / 2), int((32 - h) / 2)))
     return np.asarray(canvas)[..., :3]

@@ -131,7 +131,8 @@ def _upright(image: Image.Image) -> Image.Image:
     # Broken EXIF data are common in good pictures; such a picture is taken as it lies.
     except Exception:
         return image
-    if orientation == 1:
+    # Pillow 9.4 to 10.0 turn a TIFF when they load it, and keep the tag.
+    if orientation == 1 or getattr(image, "_tile_orientation", None):
         return image
     return ImageOps.exif_transpose(image) or image
 

@@ -155,8 +155,21 @@ def _recipe(job: _Job, file: Path | None, changes: dict[str, Any]) -> tuple[Reci
     elif job.dataset is not None:
         recipe, seed = plugin_recipe(job.dataset, job.topology.name)
     else:
-        recipe, seed = default_recipe(job.topology, len(job.read(("train",)))), 0
+        count = len(job.read(("train",)))
+        recipe, seed = default_recipe(job.topology, count, _related(job.topology)), 0
     return attrs.evolve(recipe, **given), seed
+
+
+def _related(topology: Topology) -> str | None:
+    """Return an installed dataset that offers weights for a topology, the first by name."""
+    for name in registry.names():
+        try:
+            if topology.name in registry.dataset(name).topologies:
+                return name
+        except BnnError:
+            # A plugin that cannot be used is no place to start from.
+            continue
+    return None
 
 
 def _initial(recipe: Recipe) -> Network | None:

@@ -24,6 +24,9 @@ RECIPES = "recipe.json"
 # Images seen in a run of the default recipe: some minutes to an hour on two cores.
 _PASSES = 300_000
 
+# Below this, features learnt on another dataset help.
+_FEW = 10_000
+
 
 def plugin_recipe(name: str, topology: str) -> tuple[Recipe, int]:
     """Return the recipe and seed with which a plugin's weights were made.
@@ -57,12 +60,13 @@ def read_recipe(path: Path, topology: str) -> tuple[Recipe, int]:
         raise BnnError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def default_recipe(topology: Topology, images: int) -> Recipe:
+def default_recipe(topology: Topology, images: int, initial: str | None = None) -> Recipe:
     """Return a recipe that suits photographs, or drawings where the network sees black and white.
 
     Args:
         topology: to be trained.
         images: how many there are to train on; the fewer, the more often each is seen.
+        initial: dataset whose weights to start from, if there are few images.
     """
     grey = topology.input.bits == 1
     margin = max(1, min(topology.input.height, topology.input.width) // 12)
@@ -75,12 +79,14 @@ def default_recipe(topology: Topology, images: int) -> Recipe:
     return Recipe(
         topology=topology.name,
         epochs=max(20, min(300, _PASSES // max(1, images))),
-        batch_size=max(2, min(100, (images - held_back) // 8)),
+        # Weights of one bit change slowly: what counts is the number of steps.
+        batch_size=max(2, min(100, (images - held_back) // 16)),
         learning_rate=0.005,
         norm_learning_rate=0.003,
         augmentation=augmentation,
         validation=held_back,
         precision="bfloat16",
+        initial=initial if images < _FEW else None,
     )
 
 

@@ -39,6 +39,7 @@ static const struct {
 } variants[] = {
 #if BNN_X86
     {&bnn_avx512, has_avx512},
+    {&bnn_avx2, has_avx2},
     {&bnn_popcnt, has_popcnt},
 #endif
     {&bnn_portable, always},

@@ -37,7 +37,7 @@ def small(seed: int = 0):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(network=networks(), count=st.integers(1, 19), seed=st.integers(0, 2**32 - 1))
 def test_scores_are_the_references(isa, network, count, seed):
     batch = random_images(network.topology.input, count, np.random.default_rng(seed))

@@ -26,6 +26,9 @@
 #include "used.h"
 #include "walk.h"
 
+/* Keep a sum in its register and its place; compilers regroup sums until they run out of registers. */
+#define PIN(vector) __asm__("" : "+x"(vector))
+
 enum { NIBBLES = 16, WIDEN = 3, LANES = 8, REGISTERS = BNN_GROUP / LANES };
 
 /* tables[choice][weights]; see above. Filled once, by pack(). */
@@ -122,9 +125,9 @@ static void choose_ternary(const uint64_t *in, ptrdiff_t words, uint16_t *choice
 
 BNN_INLINE __m256i load(const void *from) { return _mm256_loadu_si256(from); }
 
-BNN_INLINE __m256i look_up(const uint8_t (*tables)[16], const uint16_t *choice, __m256i bits) {
-    const __m128i *table = (const __m128i *)((const uint8_t *)tables + *choice);
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128(table)), bits);
+/* A table, in both halves of a register. */
+BNN_INLINE __m256i table(const uint8_t (*tables)[16], const uint16_t *choice) {
+    return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)((const uint8_t *)tables + *choice)));
 }
 
 /* Add bytes to 32 sums of 16 bits. */
@@ -135,46 +138,47 @@ BNN_INLINE void widen(__m256i bytes, uint16_t *sum) {
     _mm256_storeu_si256((__m256i *)(sum + 16), _mm256_add_epi16(load(sum + 16), high));
 }
 
-/* Add up to WIDEN words to the sums of `pairs` pairs of windows (1 or 2, a constant). */
-BNN_INLINE void count_pairs(const uint8_t *weight, const int32_t *offset, int words, const uint16_t *first,
-                            const uint16_t *second, int pairs, uint16_t (*sum)[BNN_GROUP]) {
+/* The lower four bits of all bytes: what the upper ones leave of the sums. */
+BNN_INLINE __m256i lower(__m256i all, __m256i upper) {
+    return _mm256_sub_epi8(all, _mm256_and_si256(_mm256_slli_epi16(upper, 4), _mm256_set1_epi8(-16)));
+}
+
+/* Add up to WIDEN words to the sums of a pair of windows. The variables end in the half of the group. */
+BNN_INLINE void count_pair(const uint8_t *weight, const int32_t *offset, int words, const uint16_t *choice,
+                           uint16_t (*sum)[BNN_GROUP]) {
     const __m256i mask = _mm256_set1_epi8(15);
-    for (int half = 0; half < 2; half++) {
-        const uint8_t *bits = weight + half * 32;
-        __m256i all0 = _mm256_setzero_si256(), all1 = all0, upper0 = all0, upper1 = all0;
-        for (int word = 0; word < words; word++) {
-            const uint16_t *at0 = first + offset[word], *at1 = second + offset[word];
-#define ADD(count) \
+    __m256i all0 = _mm256_setzero_si256(), all1 = all0, upper0 = all0, upper1 = all0;
+#define SPLIT(half) \
+    all##half = _mm256_add_epi8(all##half, some##half); \
+    PIN(all##half); \
+    upper##half = _mm256_add_epi8(upper##half, _mm256_and_si256(_mm256_srli_epi16(some##half, 4), mask)); \
+    PIN(upper##half);
+#define ADD(first, count) \
     { \
-        __m256i some = load(bits), sum0 = look_up(pair_tables, at0, some), sum1 = sum0; \
-        if (pairs == 2) sum1 = look_up(pair_tables, at1, some); \
-        for (int i = 1; i < count; i++) { \
-            some = load(bits + i * BNN_GROUP); \
-            sum0 = _mm256_add_epi8(sum0, look_up(pair_tables, at0 + i, some)); \
-            if (pairs == 2) sum1 = _mm256_add_epi8(sum1, look_up(pair_tables, at1 + i, some)); \
+        __m256i some0 = _mm256_setzero_si256(), some1 = some0; \
+        for (int i = first; i < first + count; i++) { \
+            const __m256i counts = table(pair_tables, at + i); \
+            some0 = _mm256_add_epi8(some0, _mm256_shuffle_epi8(counts, load(weight + i * BNN_GROUP))); \
+            some1 = _mm256_add_epi8(some1, _mm256_shuffle_epi8(counts, load(weight + i * BNN_GROUP + 32))); \
         } \
-        all0 = _mm256_add_epi8(all0, sum0); \
-        upper0 = _mm256_add_epi8(upper0, _mm256_and_si256(_mm256_srli_epi16(sum0, 4), mask)); \
-        if (pairs == 2) { \
-            all1 = _mm256_add_epi8(all1, sum1); \
-            upper1 = _mm256_add_epi8(upper1, _mm256_and_si256(_mm256_srli_epi16(sum1, 4), mask)); \
-        } \
-        bits += count * BNN_GROUP; \
-        at0 += count; \
-        at1 += count; \
+        SPLIT(0) \
+        SPLIT(1) \
     }
-            ADD(3) ADD(3) ADD(3) ADD(3) ADD(2) ADD(2)
+    for (int word = 0; word < words; word++, weight += NIBBLES * BNN_GROUP) {
+        const uint16_t *at = choice + offset[word];
+        ADD(0, 3)
+        ADD(3, 3)
+        ADD(6, 3)
+        ADD(9, 3)
+        ADD(12, 2)
+        ADD(14, 2)
+    }
+#undef SPLIT
 #undef ADD
-        }
-        const __m256i high0 = _mm256_andnot_si256(mask, _mm256_slli_epi16(upper0, 4));
-        widen(_mm256_sub_epi8(all0, high0), sum[0] + half * 32);
-        widen(upper0, sum[1] + half * 32);
-        if (pairs == 2) {
-            const __m256i high1 = _mm256_andnot_si256(mask, _mm256_slli_epi16(upper1, 4));
-            widen(_mm256_sub_epi8(all1, high1), sum[2] + half * 32);
-            widen(upper1, sum[3] + half * 32);
-        }
-    }
+    widen(lower(all0, upper0), sum[0]);
+    widen(lower(all1, upper1), sum[0] + 32);
+    widen(upper0, sum[1]);
+    widen(upper1, sum[1] + 32);
 }
 
 BNN_INLINE void count_ternary(const uint8_t *weight, const int32_t *offset, int words, const uint16_t *choice,
@@ -183,8 +187,9 @@ BNN_INLINE void count_ternary(const uint8_t *weight, const int32_t *offset, int 
     for (int word = 0; word < words; word++, weight += NIBBLES * BNN_GROUP) {
         const uint16_t *at = choice + offset[word];
         for (int i = 0; i < NIBBLES; i++) {
-            low = _mm256_add_epi8(low, look_up(ternary_tables, at + i, load(weight + i * BNN_GROUP)));
-            high = _mm256_add_epi8(high, look_up(ternary_tables, at + i, load(weight + i * BNN_GROUP + 32)));
+            const __m256i counts = table(ternary_tables, at + i);
+            low = _mm256_add_epi8(low, _mm256_shuffle_epi8(counts, load(weight + i * BNN_GROUP)));
+            high = _mm256_add_epi8(high, _mm256_shuffle_epi8(counts, load(weight + i * BNN_GROUP + 32)));
         }
     }
     widen(low, sum);
@@ -226,24 +231,29 @@ BNN_INLINE void values(const bnn_layer *layer, int group, const uint16_t *const 
     const int32_t *offset = layer->weights;
     const uint8_t *weight = (const uint8_t *)layer->weights + offsets_size(layer) +
                             (ptrdiff_t)group * layer->planes * window_size * NIBBLES * BNN_GROUP;
+    const int is_short = layer->planes * window_size <= CARRY;
     uint16_t sum[BNN_TILE][BNN_GROUP] = {{0}};
-    memset(value, 0, BNN_TILE * sizeof *value);
+    if (!is_short) memset(value, 0, BNN_TILE * sizeof *value);
     for (int plane = 0; plane < layer->planes; plane++) {
         for (int word = 0; word < window_size; word += WIDEN) {
             const int some = window_size - word < WIDEN ? window_size - word : WIDEN;
             if (ternary) {
                 for (int w = 0; w < count; w++) count_ternary(weight, offset + word, some, window[w], sum[w]);
-            } else if (count > 2) {
-                count_pairs(weight, offset + word, some, window[0], window[2], 2, sum);
             } else {
-                count_pairs(weight, offset + word, some, window[0], window[0], 1, sum);
+                count_pair(weight, offset + word, some, window[0], sum);
+                if (count > 2) count_pair(weight, offset + word, some, window[2], sum + 2);
             }
             weight += some * NIBBLES * BNN_GROUP;
             if (word % CARRY == CARRY - WIDEN) {
                 for (int w = 0; w < count; w++) carry(sum[w], value[w]);
             }
         }
-        for (int w = 0; w < count; w++) carry(sum[w], value[w]);
+        for (int w = 0; !is_short && w < count; w++) carry(sum[w], value[w]);
+    }
+    if (is_short) {
+        for (int w = 0; w < count; w++) {
+            for (int i = 0; i < BNN_GROUP; i++) value[w][i] = sum[w][i];
+        }
     }
 }
 
@@ -295,25 +305,57 @@ static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const voi
     tile(layer, span, out, ready, 1);
 }
 
+/* Half of a group for one row; 32 neurons are 4 registers. */
+BNN_INLINE void products(const uint8_t *row, const int8_t *weight, ptrdiff_t steps, int32_t *value) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i sum0 = _mm256_setzero_si256(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+    for (ptrdiff_t step = 0; step < steps; step++, row += 4, weight += BNN_GROUP * 4) {
+        int32_t four;
+        memcpy(&four, row, sizeof four);
+        const __m256i bytes = _mm256_set1_epi32(four);
+#define ADD(s) \
+    sum##s = _mm256_add_epi32(sum##s, _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, load(weight + s * 32)), ones));
+        ADD(0) ADD(1) ADD(2) ADD(3)
+#undef ADD
+    }
+    _mm256_storeu_si256((__m256i *)value, sum0);
+    _mm256_storeu_si256((__m256i *)(value + LANES), sum1);
+    _mm256_storeu_si256((__m256i *)(value + 2 * LANES), sum2);
+    _mm256_storeu_si256((__m256i *)(value + 3 * LANES), sum3);
+}
+
+/* The same with sums of 16 bits, which hold BNN_SHORT_FAN_IN inputs. */
+BNN_INLINE void short_products(const uint8_t *row, const int8_t *weight, ptrdiff_t steps, int32_t *value) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i sum0 = _mm256_setzero_si256(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+    for (ptrdiff_t step = 0; step < steps; step++, row += 4, weight += BNN_GROUP * 4) {
+        int32_t four;
+        memcpy(&four, row, sizeof four);
+        const __m256i bytes = _mm256_set1_epi32(four);
+#define ADD(s) sum##s = _mm256_add_epi16(sum##s, _mm256_maddubs_epi16(bytes, load(weight + s * 32)));
+        ADD(0) ADD(1) ADD(2) ADD(3)
+#undef ADD
+    }
+    _mm256_storeu_si256((__m256i *)value, _mm256_madd_epi16(sum0, ones));
+    _mm256_storeu_si256((__m256i *)(value + LANES), _mm256_madd_epi16(sum1, ones));
+    _mm256_storeu_si256((__m256i *)(value + 2 * LANES), _mm256_madd_epi16(sum2, ones));
+    _mm256_storeu_si256((__m256i *)(value + 3 * LANES), _mm256_madd_epi16(sum3, ones));
+}
+
 static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int count, void *out, ptrdiff_t at,
                  ptrdiff_t out_step) {
     const ptrdiff_t steps = bnn_dots_steps(layer);
-    const int8_t *weights = (const int8_t *)layer->weights + group * steps * BNN_GROUP * 4;
-    const __m256i ones = _mm256_set1_epi16(1);
-    for (int w = 0; w < count; w++) {
-        const int8_t *weight = weights;
+    const int8_t *weight = (const int8_t *)layer->weights + group * steps * BNN_GROUP * 4;
+    const int is_short = (ptrdiff_t)layer->runs * layer->run <= BNN_SHORT_FAN_IN;
+    for (int w = 0; w < count; w++, rows += 4 * steps) {
         int32_t value[BNN_GROUP];
-        __m256i sum[REGISTERS];
-        for (int r = 0; r < REGISTERS; r++) sum[r] = _mm256_setzero_si256();
-        for (ptrdiff_t step = 0; step < steps; step++, rows += 4, weight += BNN_GROUP * 4) {
-            int32_t bytes;
-            memcpy(&bytes, rows, sizeof bytes);
-            for (int r = 0; r < REGISTERS; r++) {
-                const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(bytes), load(weight + r * 32));
-                sum[r] = _mm256_add_epi32(sum[r], _mm256_madd_epi16(pairs, ones));
+        for (int half = 0; half < 2; half++) {
+            if (is_short) {
+                short_products(rows, weight + half * 128, steps, value + half * 32);
+            } else {
+                products(rows, weight + half * 128, steps, value + half * 32);
             }
         }
-        for (int r = 0; r < REGISTERS; r++) _mm256_storeu_si256((__m256i *)(value + r * LANES), sum[r]);
         finish(layer, group, value, out, at + w * out_step);
     }
 }

@@ -11,9 +11,6 @@
 #include "store.h"
 #include "walk.h"
 
-/* Up to this fan-in a sum of bytes times -1..2 fits 16 bits. */
-enum { BNN_SHORT_FAN_IN = 32767 / (255 * 2) };
-
 static inline size_t bnn_bytes_packed(const bnn_layer *layer) {
     return (size_t)layer->groups * BNN_GROUP * (size_t)layer->runs * (size_t)layer->run * sizeof(int16_t);
 }

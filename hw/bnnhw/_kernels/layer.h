@@ -36,6 +36,9 @@ enum { BNN_ONE_BIT, BNN_TWO_BIT, BNN_SCORES, BNN_FLAGS }; /* bnn_layer.result */
 /* Output channels are handled in groups: one word of the output map. */
 enum { BNN_GROUP = 64 };
 
+/* Up to this fan-in a sum of bytes times -1..2 fits 16 bits. */
+enum { BNN_SHORT_FAN_IN = 32767 / (255 * 2) };
+
 /* Bytes that may be read past a map of bytes. */
 enum { BNN_READ_PAST = 16 };
 

@@ -95,7 +95,7 @@ class PynqBNN:
             get each other's network.
 
     Attributes:
-        bitstream_name: the file that was downloaded; None for ``RUNTIME_SW``.
+        bitstream_path: the bitstream's file, once there are parameters; None for ``RUNTIME_SW``.
         classes: names, from ``load_parameters`` on.
         num_classes: 0, as it always was; ``len(classes)`` is the number.
         usecPerImage: microseconds an image took in the last call, the computing alone.
@@ -128,10 +128,15 @@ class PynqBNN:
         self._network = _NETWORKS[network]
         self._lfc = self._network.startswith("lfc")
         self._classifier: Classifier | None = None
-        self.bitstream_name = f"{self._network}.bit" if runtime == RUNTIME_HW else None
+        self.bitstream_path: str | None = None
         self.num_classes = 0
         self.classes: list[str] = []
         self.usecPerImage = 0.0  # the old name
+
+    @property
+    def bitstream_name(self) -> str | None:
+        """Name of the bitstream's file, once there are parameters; None for ``RUNTIME_SW``."""
+        return None if self.bitstream_path is None else Path(self.bitstream_path).name
 
     def load_parameters(self, params: str) -> None:
         """Take parameters by name or absolute path.
@@ -177,6 +182,8 @@ class PynqBNN:
         if self._classifier is not None:
             self._classifier.close()
         self._classifier = classifier
+        if self._runtime == RUNTIME_HW:
+            self.bitstream_path = str(getattr(classifier._ready().executor, "bit", None))
 
     def _read(self, path: str) -> npt.NDArray[np.uint8]:
         return read_idx3(path) if self._lfc else read_cifar(path)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Union
 
+import numpy as np
+
 import bnncore
 from bnncore.backends import candidates
 from bnncore.classifier import Classifier
@@ -73,7 +75,7 @@ def find(params: str, network: str, folder: Path) -> Found:
 
 
 def open_found(found: Found, network: str, runtime: str) -> Classifier:
-    """Return a classifier on the first backend of a runtime that can run.
+    """Return a classifier on the first backend of a runtime that can run; a device is programmed already.
 
     Raises:
         BackendError: if none can, with the reasons.
@@ -91,6 +93,9 @@ def open_found(found: Found, network: str, runtime: str) -> Classifier:
         considered = candidates(bnncore.registry, classifier.job)
         obstacle = next((each.obstacle for each in considered if each.backend.name == backend), None)
         if obstacle is None:
+            if runtime == "python_hw":
+                # The device was made ready here, so that no later call's time has that in it.
+                classifier.scores(np.zeros((1, *classifier.topology.input.shape), np.uint8))
             return classifier
         reasons.append(f"{backend}: {obstacle}")
     hint = "; without a board use RUNTIME_SW" if runtime == "python_hw" else ""

@@ -125,6 +125,11 @@ class FpgaExecutor:
         self.seconds = Seconds()
 
     @property
+    def bit(self) -> Path:
+        """The bitstream's file."""
+        return self._load.bit
+
+    @property
     def counters(self) -> Counters:
         """How many bitstreams and parameter sets this process has loaded on the device, for all networks."""
         return self._owner.counters

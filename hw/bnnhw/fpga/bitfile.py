@@ -57,8 +57,8 @@ def check_part(bit: Path, part: str) -> None:
     found = read_part(bit)
     if not same_part(found, part):
         raise BackendError(
-            f"{bit} was made for the part {found}, this board has {part}; loading it could harm nothing but "
-            "would never work. Use the bitstream of this board"
+            f"{bit} was made for the part {found}, this board has {part}, which it cannot configure; use the "
+            "bitstream of this board"
         )
 
 

@@ -169,7 +169,10 @@ class Owner:
         resident = notebook.read()
         if resident is None:
             return None
-        stamp = self._device.stamp()
+        try:
+            stamp = self._device.stamp()
+        except Exception as error:
+            raise _failed("see what is loaded on the FPGA", error) from error
         attached = self._attached == (resident.bitstream, resident.stamp)
         if resident.stamp == stamp and (not attached or self._device.attached()):
             return resident

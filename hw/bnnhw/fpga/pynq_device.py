@@ -37,7 +37,7 @@ class PynqDevice:
         if device is None:
             try:
                 device = self._pynq.Device.active_device
-            except RuntimeError as error:
+            except Exception as error:
                 unset = "XILINX_XRT" not in os.environ
                 raise BackendError(
                     f"pynq {self._pynq.__version__} sees no FPGA on this machine ({error}). "
@@ -72,9 +72,12 @@ class PynqDevice:
         for file in sorted(Path(global_state.STATE_DIR).glob("global_pl_state*.json")):
             text = file.read_text("utf-8")
             noted.append(text)
-            firmware = _FIRMWARE / f"{Path(json.loads(text)['bitfile_name']).stem}.bin"
-            if firmware.exists():
+            try:
+                firmware = _FIRMWARE / f"{Path(json.loads(text)['bitfile_name']).stem}.bin"
                 written.append(firmware.stat().st_mtime_ns)
+            except (ValueError, KeyError, TypeError, FileNotFoundError):
+                # Half written, or loaded by other means: the note alone must do.
+                written.append(0)
         return json.dumps([noted, written])
 
     def attached(self) -> bool:

@@ -73,12 +73,15 @@ def executor(job: Job) -> FpgaExecutor:
     foreign = os.environ.get(FOREIGN, "replace")
     if foreign not in ("replace", "refuse"):
         raise BackendError(f"{FOREIGN} must be 'replace' or 'refuse', not {foreign!r}")
+    from bnnhw.fpga.executor import FpgaExecutor
+    from bnnhw.fpga.pynq_device import PynqDevice
+
+    # Before anything is fetched: pynq may see no FPGA.
+    device = PynqDevice()
     try:
         files = find_bitstream(bitstream, folder=job.bitstreams)
     except ResourceError as error:
         raise BackendError(str(error)) from error
-    from bnnhw.fpga.executor import FpgaExecutor
-
     return FpgaExecutor(
         job.network(),
         folding=bitstream.folding,
@@ -87,6 +90,7 @@ def executor(job: Job) -> FpgaExecutor:
         bitstream_id=files.sha256,
         parameters_id=job.parameters_id,
         foreign="refuse" if foreign == "refuse" else "replace",
+        device=device,
     )
 
 

@@ -151,6 +151,21 @@ def test_a_bitstream_of_another_network_is_refused(
     assert said in str(backend.obstacle(job(bitstream=altered(**changes))))
 
 
+def test_nothing_is_fetched_where_pynq_sees_no_fpga(
+    board: Callable, pynq: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board("Pynq-Z1")
+
+    class Nothing:
+        def __init__(self) -> None:
+            raise BackendError("pynq sees no FPGA")
+
+    monkeypatch.setattr("bnnhw.fpga.pynq_device.PynqDevice", Nothing)
+    monkeypatch.setattr(backend, "find_bitstream", lambda *_, **__: pytest.fail("a bitstream was looked for"))
+    with pytest.raises(BackendError, match="sees no FPGA"):
+        backend.executor(job())
+
+
 def test_a_word_that_is_none_is_refused(
     board: Callable, pynq: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

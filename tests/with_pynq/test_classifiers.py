@@ -15,6 +15,7 @@ import pytest
 from virtual_board.networks import images
 
 import bnncore
+from bnncore.benchmarking import Measurement, measure, sample_picture
 from bnncore.boards import detection
 
 DATASETS = ("cifar10", "cucumber9", "mnist_lfc")
@@ -130,6 +131,17 @@ def test_doctor_and_auto_take_the_board(folder: Path, monkeypatch: pytest.Monkey
     with bnncore.get("mnist_lfc") as classifier:
         assert classifier.backend == "fpga"
         assert right(classifier, 1)
+
+
+def test_the_benchmark_shows_where_the_fpgas_time_goes(folder: Path) -> None:
+    with bnncore.get("mnist_lfc", board="pynq-z2") as classifier:
+        results = list(measure(bnncore.registry, classifier, sample_picture(), batch=2, seconds=0))
+    found = next(result for result in results if result.backend == "fpga")
+    assert isinstance(found, Measurement), found
+    assert found.pack
+    assert found.transfer
+    assert found.compute > 0
+    assert found.single > found.decode + found.preprocess
 
 
 def test_bitstreams_can_be_named_in_the_call(

@@ -1,6 +1,7 @@
 # make demo    set up an environment and classify a picture with each plugin
 # make test    set up everything and run the tests
 # make test-pynq   run the FPGA driver on the real pynq and a virtual board, each version in a fresh environment
+# make test-arm    run kernels, driver and plugins on emulated 32-bit ARM; see tests/arm/run.sh
 # make check   lint and types
 # make notebooks   run the notebooks and keep what they show
 # make clean   remove what these made
@@ -13,7 +14,7 @@ METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/_ke
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo notebooks test test-pynq check clean virtualenv
+.PHONY: demo notebooks test test-pynq test-arm check clean virtualenv
 
 demo: $(VENV)/.installed
 	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
@@ -36,6 +37,9 @@ test-pynq-%:
 
 notebooks: $(VENV)/.tested
 	$(BIN)/python tests/notebooks/execute.py
+
+test-arm:
+	PYTHON=$(PYTHON) tests/arm/run.sh
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .

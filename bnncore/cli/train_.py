@@ -37,6 +37,7 @@ _PATH = click.Path(exists=True, path_type=Path)
 @click.option("--validation", type=click.IntRange(0), help="Images to hold back; the recipe's if left out.")
 @click.option("--minutes", type=float, help="End after this time instead of --epochs; not repeatable.")
 @click.option("--threads", type=click.IntRange(1), help="Of the processor; all if left out.")
+@click.option("--device", default="cpu", show_default=True, help="What computes: cpu, or cuda for a GPU.")
 @click.option("--folds", type=click.IntRange(2), help="Cross-validate with so many folds instead.")
 @click.option("--binparam", type=click.Path(path_type=Path), help="Also write a BNN-PYNQ parameter folder.")
 def command(
@@ -51,6 +52,7 @@ def command(
     binparam: Path | None,
     minutes: float | None,
     threads: int | None,
+    device: str,
     **changes: Any,
 ) -> None:
     r"""Train a network: that of the dataset NAME again, or one for your own pictures.
@@ -77,7 +79,7 @@ def command(
     from bnncore.training.progress import BarReporter
 
     if folds is not None:
-        _cross_validate(recipe, labelled, network, folder, folds, seed, threads, initial)
+        _cross_validate(recipe, labelled, network, folder, folds, seed, threads, initial, device)
         return
     from bnncore.training.run import WEIGHTS, train
 
@@ -90,6 +92,7 @@ def command(
         threads=threads,
         minutes=minutes,
         initial=initial,
+        device=device,
         reporter=BarReporter(),
     )
     _draw(folder, outcome.history)
@@ -207,6 +210,7 @@ def _cross_validate(
     seed: int,
     threads: int | None,
     initial: Network | None,
+    device: str,
 ) -> None:
     from bnncore.evaluation import predictions, wilson_interval
     from bnncore.training.cross import cross_validate
@@ -221,6 +225,7 @@ def _cross_validate(
         seed=seed,
         threads=threads,
         initial=initial,
+        device=device,
         reporter=BarReporter(),
     )
     right = int((predictions(scores, topology) == labelled.labels).sum())

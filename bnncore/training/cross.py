@@ -43,6 +43,7 @@ def cross_validate(
     seed: int = 0,
     threads: int | None = None,
     initial: Network | None = None,
+    device: str = "cpu",
     reporter: Reporter | None = None,
 ) -> npt.NDArray[np.int32]:
     """Train once a fold on the images of the others, and answer each image by the network that never saw it.
@@ -67,6 +68,7 @@ def cross_validate(
             seed=seed + fold,
             threads=threads,
             initial=initial,
+            device=device,
             reporter=reporter,
         )
         if not outcome.finished:

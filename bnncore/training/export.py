@@ -35,7 +35,7 @@ def export_network(trained: TrainableNetwork) -> Network:
         raise BnnError("a teacher has real weights, which no integer network holds; export the trained network")
     layers = []
     for stage, layer in zip(matrix_stages(topology), trained.layers):
-        latent = layer.latent.detach()
+        latent = layer.latent.detach().cpu()
         if not bool(torch.isfinite(latent).all()):
             raise BnnError(f"layer {stage.number}: not all weights are finite; training has diverged")
         weights = quantized_weight(latent, topology.weight_bits).numpy().astype(np.int8)
@@ -58,7 +58,7 @@ def export_network(trained: TrainableNetwork) -> Network:
 def affine_step(norm: Normalization) -> AffineStep:
     """Return the numbers of a normalisation, float32 widened without change."""
     mean, variance, scale, shift = (
-        tensor.detach().double().numpy() for tensor in (norm.mean, norm.variance, norm.scale, norm.shift)
+        tensor.detach().cpu().double().numpy() for tensor in (norm.mean, norm.variance, norm.scale, norm.shift)
     )
     return AffineStep(mean=mean, variance=variance, scale=scale, shift=shift, epsilon=norm.epsilon)
 

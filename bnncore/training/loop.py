@@ -76,8 +76,9 @@ def accuracy(network: TrainableNetwork, images: Tensor, labels: Tensor, batch_si
     right = 0
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):
-            logits = network(network.encode(images[start : start + batch_size]))
-            right += int((network.predict(logits) == labels[start : start + batch_size]).sum())
+            part = slice(start, start + batch_size)
+            logits = network(network.encode(images[part].to(network.device)))
+            right += int((network.predict(logits).cpu() == labels[part]).sum())
     return right / max(1, len(images))
 
 
@@ -92,7 +93,7 @@ def bits_loss(logits: Tensor, labels: Tensor) -> Tensor:
         logits: float [N, classes], a bit is set where they are >= 0.
         labels: int64 [N].
     """
-    ranks = torch.arange(logits.shape[1])
+    ranks = torch.arange(logits.shape[1], device=logits.device)
     own = ranks == labels[:, None]
     decides = (ranks >= labels[:, None]) & ~(own & (ranks == 0))
     weight = torch.where(decides, 1.0, _CERTAINTY)
@@ -115,6 +116,8 @@ class Trainer:
         initial: parameters to start from instead of random ones; see ``bnncore.training.warm``.
         teachers: networks whose averaged answers are learnt beside the labels.
         quantized: False trains a teacher.
+        device: PyTorch's name of what computes, for example ``cuda``. Only the processor repeats itself to
+            the bit.
     """
 
     def __init__(
@@ -129,13 +132,15 @@ class Trainer:
         initial: Network | None = None,
         teachers: Sequence[TrainableNetwork] = (),
         quantized: bool = True,
+        device: str = "cpu",
     ) -> None:
         self.recipe, self.minutes, self.seed = recipe, minutes, seed
         self.generator = torch.Generator().manual_seed(seed)
         self.network = TrainableNetwork(
             topology, classes, recipe.estimator, recipe.momentum, quantized, self.generator
         )
-        self._teachers = [teacher.eval() for teacher in teachers]
+        self._device = _checked_device(device)
+        self._teachers = [teacher.to(self._device).eval() for teacher in teachers]
         kept = len(images) - recipe.validation
         if kept < recipe.batch_size:
             raise BnnError(
@@ -144,6 +149,7 @@ class Trainer:
             )
         if initial is not None:
             start_from(self.network, initial, images[:kept][:_STATISTICS])
+        self.network.to(self._device)
         self._labels, self._kept = labels[:kept], kept
         self._validation = images[kept:], labels[kept:]
         self._augmenter = Augmenter(images[:kept], recipe.augmentation, self.generator)
@@ -183,8 +189,9 @@ class Trainer:
         for step in range(steps):
             self._set_rates(self._progress(step))
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            batch = self.network.encode(self._augmenter.batch(chosen), self._dtype)
-            labels = self._labels[chosen]
+            changed = self._augmenter.batch(chosen).to(self._device)
+            batch = self.network.encode(changed, self._dtype)
+            labels = self._labels[chosen].to(self._device)
             logits = self.network(batch)
             loss = self._loss(logits, labels, batch)
             value = float(loss.detach())
@@ -269,7 +276,7 @@ class Trainer:
             BnnError: if it is damaged or of another topology.
         """
         try:
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
             version = state["version"]
         # A damaged archive raises nearly anything: RuntimeError, EOFError, UnpicklingError, KeyError, …
         except Exception as error:
@@ -291,3 +298,14 @@ class Trainer:
 
 def _epoch_dict(epoch: Epoch) -> dict[str, Any]:
     return {name: getattr(epoch, name) for name in Epoch.__annotations__}
+
+
+def _checked_device(name: str) -> torch.device:
+    """Return the device, after something was computed on it."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).add_(1)
+    # An unknown name, a build without that kind of device, a missing driver: each has its own error.
+    except Exception as error:
+        raise BnnError(f"device {name!r} cannot be used: {error}; leave it out to use the processor") from error
+    return device

@@ -170,6 +170,11 @@ class TrainableNetwork(nn.Module):
         for layer in self.layers:
             nn.init.uniform_(layer.latent, -_SPREAD, _SPREAD, generator=generator)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return self.codes.device
+
     def encode(self, batch: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Turn uint8 [N, *input shape] into what the first layer sees: [N, channels, height, width].
 

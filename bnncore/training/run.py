@@ -74,6 +74,7 @@ def train(
     threads: int | None = None,
     minutes: float | None = None,
     initial: Network | None = None,
+    device: str = "cpu",
     reporter: Reporter | None = None,
 ) -> Outcome:
     """Train a network, or continue the run that the folder holds.
@@ -91,6 +92,7 @@ def train(
         minutes: end after this time instead of ``recipe.epochs``, the schedule stretched to fit; teachers
             are not counted.
         initial: parameters to start from instead of random ones.
+        device: what computes, by PyTorch's name; the result is repeatable on the processor only.
         reporter: is told how it goes.
 
     Raises:
@@ -108,7 +110,14 @@ def train(
         assert recipe.teacher is not None
         reporter.note(f"training teacher {number + 1} of {recipe.teachers}")
         teacher = Trainer(
-            topology, recipe.teacher, images, labels, classes, seed=seed + 1000 + number, quantized=False
+            topology,
+            recipe.teacher,
+            images,
+            labels,
+            classes,
+            seed=seed + 1000 + number,
+            quantized=False,
+            device=device,
         )
         if not _run(teacher, out / f"teacher-{number}", reporter):
             raise KeyboardInterrupt
@@ -123,6 +132,7 @@ def train(
         minutes=minutes,
         initial=initial,
         teachers=teachers,
+        device=device,
     )
     reporter.note(f"training {topology.name} in {out}")
     finished = _run(trainer, out, reporter)

@@ -166,6 +166,12 @@ def test_running_out_of_memory_stops_the_run_with_advice(tmp_path, monkeypatch) 
         train(RECIPE, stripes(), TINY, tmp_path, threads=1)
 
 
+@pytest.mark.parametrize("device", ["warp-drive", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(tmp_path, device) -> None:
+    with pytest.raises(BnnError, match="use the processor"):
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1, device=device)
+
+
 def test_images_of_another_size_are_refused(tmp_path) -> None:
     other = evolve(TINY, input=Input(height=9, width=8, channels=3))
     with pytest.raises(BnnError, match=r"\[8, 8, 3\]"):

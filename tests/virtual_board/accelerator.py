@@ -142,6 +142,3 @@ class MappedRegisters(np.ndarray):  # type: ignore[type-arg]
 
     def __getitem__(self, index: int) -> int:
         return self.accelerator.read(4 * index)
-
-    def item(self, index: int) -> int:
-        return self.accelerator.read(4 * index)

@@ -50,7 +50,7 @@ class Accelerator:
         # An element of the mapped array is one aligned 32-bit access, several times faster than MMIO.write.
         # It is numbered in words, not bytes, and its bare methods are used: a wrapper would cost as much again.
         self._write: Callable[[int, int], object] = registers.write if words is None else words.__setitem__
-        self._read: Callable[[int], int] = registers.read if words is None else words.item
+        self._read: Callable[[int], int] = registers.read if words is None else words.__getitem__
         self._shift = 0 if words is None else 2
 
     def settle(self) -> None:

@@ -22,6 +22,9 @@ Array = npt.NDArray[Any]
 # Pictures larger than this are averaged down first: a digit needs no more, and a photograph costs less.
 _WORKING_SIDE = 400
 _BOX_SHARE = 20 / 28
+# Width of MNIST's strokes over the longer side of the digit, in the middle.
+_STROKE_SHARE = 0.11
+_STROKE_SIDE = 80
 # Less contrast than this (of 255) is paper, not ink.
 _LEAST_CONTRAST = 16
 
@@ -40,7 +43,7 @@ def digit(image: Image.Image, given: Input) -> Image.Image:
         return Image.new("L", size)
     rows, columns = np.nonzero(ink > _otsu(ink))
     ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return _place(_fit(ink, given), given)
+    return _place(_fit(_bold(ink), given), given)
 
 
 def _grey(image: Image.Image) -> Array:
@@ -89,14 +92,40 @@ def _otsu(ink: Array) -> float:
     return float(edges[int(np.nan_to_num(between).argmax()) + 1])
 
 
+def _bold(given: Array) -> Array:
+    """Widen the strokes of a fine pen to those of MNIST, or they vanish between the few pixels."""
+    # Measured on a smaller picture, where the dots of a dithered stroke have become one.
+    scale = min(1.0, _STROKE_SIDE / max(given.shape))
+    size = (max(1, round(given.shape[1] * scale)), max(1, round(given.shape[0] * scale)))
+    ink: Array = np.asarray(Image.fromarray(given).resize(size, Resampling.BOX))
+    stroke = ink > _otsu(ink)
+    edges = sum(int((np.diff(stroke.astype(np.int8), axis=axis) != 0).sum()) for axis in (0, 1))
+    # A stroke has two sides; a slanted one has up to 1.4 times as many pixel edges as it is long.
+    width = 1.2 * 2 * stroke.sum() / max(edges, 1)
+    wanted = max(ink.shape) * _STROKE_SHARE
+    if width >= 0.8 * wanted:
+        return given
+    more = round(wanted - width)
+    for axis in (0, 1):
+        sides = [(0, 0), (0, 0)]
+        sides[axis] = (more, more)
+        ink = np.pad(ink, sides)
+        # The largest of more + 1 neighbours, in steps that double.
+        reach = 1
+        while reach <= more:
+            step = min(reach, more + 1 - reach)
+            low, high = np.split(ink, [-step], axis)[0], np.split(ink, [step], axis)[1]
+            ink = np.maximum(low, high)
+            reach += step
+    return ink
+
+
 def _fit(ink: Array, given: Input) -> Array:
     """Scale so that the ink fits MNIST's 20x20 box, the strongest stroke becoming 255."""
     height, width = ink.shape
     scale = min(given.width * _BOX_SHARE / width, given.height * _BOX_SHARE / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    smooth = Image.fromarray(ink.astype(np.float32)).resize(
-        size, Resampling.BOX if scale < 1 else Resampling.BICUBIC
-    )
+    smooth = Image.fromarray(ink).resize(size, Resampling.BOX if scale < 1 else Resampling.BICUBIC)
     scaled = np.clip(np.asarray(smooth, np.float32), 0, None)
     strongest = float(scaled.max())
     return scaled * (255 / strongest) if strongest > 0 else scaled

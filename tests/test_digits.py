@@ -156,6 +156,30 @@ def test_noise_on_the_paper_does_not_count_as_ink() -> None:
     assert alike(see(np.clip(noisy, 0, 255).astype(np.uint8)), SEVEN)
 
 
+def pen(width: int, size: tuple[int, int] = (400, 400)) -> Image.Image:
+    """Return a 7 in one line of a pen, 200 pixels wide and 300 high."""
+    image = Image.new("L", size, 255)
+    ImageDraw.Draw(image).line([(100, 50), (300, 50), (160, 350)], fill=0, width=width, joint="curve")
+    return image
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 8, 16])
+def test_a_fine_pen_leaves_strokes_as_wide_as_those_of_mnist(width: int) -> None:
+    found = see(pen(width))
+    assert alike(found, see(pen(33)))
+    # Along the slanted stroke every row has ink, about two pixels of it.
+    rows = shown(found)[8:23].sum(axis=1)
+    assert rows.min() >= 1
+    assert 1.5 <= rows.mean() <= 4
+
+
+def test_strokes_as_wide_as_those_of_mnist_are_left_alone(test_data: Path) -> None:
+    images, _ = mnist(test_data, 100)
+    ink = [shown(image).sum() for image in images]
+    seen = [shown(see(on_paper(image))).sum() for image in images]
+    assert np.median(np.abs(np.subtract(seen, ink)) / ink) < 0.1
+
+
 def test_ink_that_touches_the_edge_is_ink() -> None:
     image = seven().crop((60, 50, 141, 190))
     assert alike(see(image), SEVEN)

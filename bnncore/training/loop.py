@@ -139,6 +139,11 @@ class Trainer:
         self.network = TrainableNetwork(
             topology, classes, recipe.estimator, recipe.momentum, quantized, self.generator
         )
+        if teachers and topology.output == "bits":
+            raise BnnError(
+                f"topology {topology.name!r} yields bits, and only scores are learnt from a teacher; leave the "
+                "teacher out of the recipe"
+            )
         self._device = _checked_device(device)
         self._teachers = [teacher.to(self._device).eval() for teacher in teachers]
         kept = len(images) - recipe.validation

@@ -80,7 +80,8 @@ class Recipe:
         precision: of training's arithmetic; evaluation is exact in any case.
         initial: name of an installed dataset whose weights to start from, or None for random ones.
         teacher: recipe of floating-point networks of the same shape, trained first; their averaged
-            answers to each changed image are learnt beside its label (Hinton et al. 2015). None: no teacher.
+            answers to each changed image are learnt beside its label (Hinton et al. 2015). Its ``validation`` is
+            this recipe's. None: no teacher, as on networks with bits.
         teachers: how many are averaged.
         distillation: share of their answers in the loss; the label has the rest.
         softness: temperature at which answers are compared.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from bnnhw.network import Network
 from bnnhw.topology import Topology
 
@@ -106,12 +106,14 @@ def train(
     classes = _checked_classes(data, topology)
     images, labels = torch.from_numpy(data.images.copy()), torch.from_numpy(data.labels.copy())
     teachers = []
-    for number in range(recipe.teachers if recipe.teacher is not None else 0):
-        assert recipe.teacher is not None
+    # A teacher that had seen the validation images would tell the network about them.
+    lesson = None if recipe.teacher is None else evolve(recipe.teacher, validation=recipe.validation)
+    for number in range(recipe.teachers if lesson is not None else 0):
+        assert lesson is not None
         reporter.note(f"training teacher {number + 1} of {recipe.teachers}")
         teacher = Trainer(
             topology,
-            recipe.teacher,
+            lesson,
             images,
             labels,
             classes,

@@ -110,6 +110,30 @@ def test_a_teacher_is_trained_and_followed(tmp_path) -> None:
     assert files(tmp_path / "taught")["weights.npz"] != files(tmp_path / "alone")["weights.npz"]
 
 
+def test_a_teacher_does_not_see_the_validation_images(tmp_path) -> None:
+    data = stripes()
+    images = data.images.copy()
+    # What is held back is unlike the rest: a teacher that saw it would be another.
+    images[-RECIPE.validation :] = 255 - images[-RECIPE.validation :]
+    recipe = evolve(RECIPE, teacher=evolve(RECIPE, epochs=1, validation=0))
+    for name, given in (("one", data), ("other", evolve(data, images=images))):
+        train(recipe, given, TINY, tmp_path / name, threads=1)
+    one, other = (
+        torch.load(tmp_path / name / "teacher-0" / "checkpoint.pt", weights_only=True)["network"]
+        for name in ("one", "other")
+    )
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_network_of_bits_takes_no_teacher(tmp_path) -> None:
+    topology = Topology(
+        name="bits", input=Input(height=8, width=8, channels=3), layers=(Dense(outputs=4),), output="bits"
+    )
+    recipe = evolve(RECIPE, topology="bits", epochs=1, teacher=evolve(RECIPE, topology="bits", epochs=1))
+    with pytest.raises(BnnError, match="yields bits"):
+        train(recipe, stripes(), topology, tmp_path, threads=1)
+
+
 def test_training_can_start_from_integer_parameters(tmp_path) -> None:
     first = train(evolve(RECIPE, epochs=25), stripes(), TINY, tmp_path / "first", threads=1).network
     data = stripes()

@@ -118,10 +118,12 @@ class _Job:
         self._path, self._prepare, self._classes = path, prepare, classes
 
     def read(self, splits: tuple[str, ...]) -> LabelledImages:
-        """Read the splits one after the other."""
-        from bnncore.datasets import joined, read
+        """Read the splits one after the other, as far as the data are split."""
+        from bnncore.datasets import has_splits, joined, read
 
-        parts = [read(self._path, split, self._prepare, self._classes) for split in splits]  # type: ignore[arg-type]
+        # Pictures that are not split must not come twice.
+        chosen = splits if has_splits(self._path) else splits[:1]
+        parts = [read(self._path, split, self._prepare, self._classes) for split in chosen]  # type: ignore[arg-type]
         data = joined(parts)
         if self._classes is not None and data.classes not in ((), self._classes):
             raise BnnError(

@@ -7,6 +7,6 @@ restricted unpickler (``pickles``).
 from __future__ import annotations
 
 from bnncore.datasets.labelled import DatasetError, LabelledImages, joined
-from bnncore.datasets.reading import read
+from bnncore.datasets.reading import has_splits, read
 
-__all__ = ["DatasetError", "LabelledImages", "joined", "read"]
+__all__ = ["DatasetError", "LabelledImages", "has_splits", "joined", "read"]

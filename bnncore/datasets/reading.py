@@ -11,7 +11,7 @@ from bnncore.datasets.idx import is_idx, read_idx
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.pictures import Prepare, is_picture_folder, read_folder, read_table
 
-__all__ = ["read"]
+__all__ = ["has_splits", "read"]
 
 
 def read(
@@ -53,6 +53,13 @@ def read(
         f"{path}: expected CIFAR batches (data_batch_1 or data_batch_1.bin), idx files "
         "(train-images-idx3-ubyte), a folder of pictures a class, or a .csv; found none of these"
     )
+
+
+def has_splits(path: Path) -> bool:
+    """Whether the path tells training images from test images; a table or plain folder of pictures does not."""
+    if not path.is_dir():
+        return False
+    return not is_picture_folder(path) or any(is_picture_folder(path / split) for split in ("train", "test"))
 
 
 def _required(prepare: Prepare | None, path: Path) -> Prepare:

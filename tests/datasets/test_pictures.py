@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bnncore.datasets import DatasetError, read
+from bnncore.datasets import DatasetError, has_splits, read
 from bnncore.errors import InputError
 
 
@@ -60,6 +60,13 @@ def test_there_may_be_a_folder_for_each_split(folder, tmp_path) -> None:
     Image.new("RGB", (8, 8)).save(both / "train" / "dog" / "0.png")
     assert len(read(both, "test", prepare)) == 3
     assert len(read(both, "train", prepare)) == 1
+
+
+def test_only_a_folder_for_each_split_is_split(folder, tmp_path) -> None:
+    assert not has_splits(folder)
+    (tmp_path / "both").mkdir()
+    folder.rename(tmp_path / "both" / "test")
+    assert has_splits(tmp_path / "both")
 
 
 def test_a_damaged_picture_is_named(folder) -> None:

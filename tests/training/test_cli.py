@@ -129,6 +129,13 @@ def test_a_plugins_recipe_is_repeated(bnn, photos, plugin, tmp_path) -> None:
     assert record["tiny"]["recipe"]["epochs"] == 2
 
 
+def test_pictures_that_are_not_split_come_once(bnn, photos, plugin, tmp_path) -> None:
+    recipe = {"tiny": {"seed": 0, "recipe": {**RECIPE, "splits": ["train", "test"]}}}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    arguments = ("--recipe", tmp_path / "recipe.json", "--folds", "2", "--out", tmp_path / "cv", *QUICK)
+    assert "of 32 in 2 folds" in bnn("train", "shades", "--data", photos, *arguments)[1]
+
+
 def test_cross_validation_answers_every_picture(bnn, photos, plugin, tmp_path) -> None:
     code, out, _ = bnn("train", "shades", "--data", photos, "--folds", "2", "--out", tmp_path / "cv", *QUICK)
     assert code == 0

@@ -32,7 +32,7 @@ def available(network: str, folder: Path) -> list[str]:
     A dataset that is named after its kind of network too goes by its old name: ``mnist`` for ``mnist_lfc``.
     """
     sets = sorted(place for place in folder.iterdir() if place.is_dir()) if folder.is_dir() else []
-    names = [place.name for place in sets if _set_in(place, network) is not None]
+    names = [place.name for place in sets if (place / network).is_dir() or _is_first_version(place, network)]
     for name in _installed(network):
         old = name.removesuffix(f"_{network[:3]}")
         if old not in names:
@@ -75,7 +75,7 @@ def find(params: str, network: str, folder: Path) -> Found:
 
 
 def open_found(found: Found, network: str, runtime: str) -> Classifier:
-    """Return a classifier on the first backend of a runtime that can run; a device is programmed already.
+    """Return a classifier on the first backend of a runtime that can run, ready: a device is programmed.
 
     Raises:
         BackendError: if none can, with the reasons.
@@ -93,9 +93,8 @@ def open_found(found: Found, network: str, runtime: str) -> Classifier:
         considered = candidates(bnncore.registry, classifier.job)
         obstacle = next((each.obstacle for each in considered if each.backend.name == backend), None)
         if obstacle is None:
-            if runtime == "python_hw":
-                # The device was made ready here, so that no later call's time has that in it.
-                classifier.scores(np.zeros((1, *classifier.topology.input.shape), np.uint8))
+            # Libraries and the device were made ready here, so that no later call's time has that in it.
+            classifier.scores(np.zeros((1, *classifier.topology.input.shape), np.uint8))
             return classifier
         reasons.append(f"{backend}: {obstacle}")
     hint = "; without a board use RUNTIME_SW" if runtime == "python_hw" else ""
@@ -129,10 +128,12 @@ def _set_in(place: Path, network: str) -> Path | None:
     """Return the set for a network in a folder: ``<place>/<network>``, or the place itself."""
     if (place / network).is_dir():
         return place / network
-    if place.name == network:
-        return place if place.is_dir() else None
-    marker = _FIRST_VERSION.get(network, "0-0-weights.bin")
-    return place if (place / marker).is_file() else None
+    return place if place.name == network or (place / "0-0-weights.bin").is_file() else None
+
+
+def _is_first_version(place: Path, network: str) -> bool:
+    """Say whether a folder is a set as the first version had them, without a folder a network."""
+    return network in _FIRST_VERSION and (place / _FIRST_VERSION[network]).is_file()
 
 
 def _installed(network: str) -> Iterator[str]:

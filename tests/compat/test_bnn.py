@@ -202,6 +202,7 @@ class TestFirstVersion:
         folder.symlink_to(binparams / "cifar10" / "cnvW1A1")
         assert bnn.available_params(bnn.NETWORK_CNV) == ["mine", "shapes"]
         assert bnn.available_params(bnn.NETWORK_LFC) == ["letters"]
+        assert bnn.available_params(bnn.NETWORK_CNVW2A2) == []
         assert bnn.CnvClassifier("mine", bnn.RUNTIME_SW).classes[4] == "Deer"
 
 

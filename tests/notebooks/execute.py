@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -28,7 +29,8 @@ def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
         resources={"metadata": {"path": str(folder)}},
         record_timing=False,
     )
-    client.execute()
+    # Where several programs share the processor, threads that wait for each other only burn it.
+    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
     return notebook
 
 

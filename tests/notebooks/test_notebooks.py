@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bnncore.cli import main
+from bnncore.notebooks import copy_notebooks
 
 nbformat = pytest.importorskip("nbformat", reason="running notebooks needs nbclient and ipykernel")
 pytest.importorskip("ipykernel")
@@ -20,11 +23,34 @@ NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 # What each must show as text somewhere.
 SHOWN = {
     "1-cifar10": [r"^ship$", r"ship +\d+", r"'numpy'", r"all backends give \[\d+", r"Class name: ship"],
+    "2-cucumbers": [
+        r"^classes  2L, L, M, S, 2S, BL, BM, BS, C$",
+        r"^epoch 3/3: loss",
+        r"178 files for BNN-PYNQ's cnvW1A1",
+        r"^the same scores: True$",
+        r"^<Classifier 'my_cucumbers' on cnvW1A1",
+        r"\d+ of \d+ right: [\d.]+%",
+    ],
     "3-digits": [r"^recorded picture$", r"^7 - one class responded$", r"[456] of 6 right", r"^ *0 degrees: 7"],
     "4-precision": [r"cnvW1A1: 1,570,496 weights", r"cnvW2A2: 393 kB", r"cnvW1A2: [\d.]+ ms a picture on"],
+    "5-own-classes": [
+        r"^epoch 4/4: loss",
+        r"% right: (2[7-9]|30) of 30",
+        r"'signs'\)$",
+        r"^Prediction\(index=2, label='stop'",
+        r"^Selftest\(vectors=16",
+    ],
 }
 # How many pictures and how many tables of our own each must show.
-PICTURES = {"1-cifar10": (2, 4), "3-digits": (2, 3), "4-precision": (1, 0)}
+PICTURES = {
+    "1-cifar10": (2, 4),
+    "2-cucumbers": (3, 3),
+    "3-digits": (2, 3),
+    "4-precision": (1, 0),
+    "5-own-classes": (2, 2),
+}
+# What a notebook needs beside matplotlib.
+NEEDS = {"2-cucumbers": "torch", "5-own-classes": "torch"}
 
 
 def outputs(notebook: Any) -> list[Any]:
@@ -59,10 +85,34 @@ def test_every_notebook_is_checked() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("default")
 def test_runs_and_shows_what_it_promises(name: str, tmp_path: Path) -> None:
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name], reason=f"{name} needs {NEEDS[name]}")
     with pytest.raises(SystemExit) as exit_:
         main(["notebooks", str(tmp_path / "mine")])
     assert not exit_.value.code
     check(name, execute(tmp_path / "mine" / f"{name}.ipynb", tmp_path / "mine"))
+
+
+@pytest.mark.filterwarnings("default")
+def test_cucumbers_with_the_photographs(
+    test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The author's layout: pickled batches, here of the photographs at hand."""
+    pytest.importorskip("torch")
+    with np.load(test_data / "data" / "cucumber9" / "cucumber9-real.npz") as file:
+        images, labels, classes = file["images"], file["labels"], [str(each) for each in file["classes"]]
+    folder = tmp_path / "CUCUMBER-9" / "prototype_1"
+    folder.mkdir(parents=True)
+    planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
+    for batch, part in (("data_batch_1", slice(100, None)), ("test_batch", slice(100))):
+        content = {"data": planes[part], "labels": labels[part].tolist()}
+        (folder / batch).write_bytes(pickle.dumps(content, protocol=2))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": classes}, protocol=2))
+    monkeypatch.setenv("CUCUMBER9", str(folder.parent))
+    copy_notebooks(tmp_path / "mine")
+    notebook = execute(tmp_path / "mine" / "2-cucumbers.ipynb", tmp_path / "mine")
+    check("2-cucumbers", notebook)
+    assert f"train    {len(images) - 100} images" in text(notebook)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,31 +11,29 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.compat import bnn, oldcalls
+from bnncore.formats.npz import npz_bytes
+from bnncore.placeholder import random_network
 
 _CLASSES = b"Circle\nSquare\n"
 
 _PLUGIN = """
-    from bnncore import Dataset, Parameters, Resource, hookimpl
+    from bnncore import Dataset, Parameters, hookimpl, packaged
     from bnncore.builtin.topologies import TOPOLOGIES
 
     BNNCORE_API = 1
     NETWORKS = {"shapes": "cnvW1A1", "letters_lfc": "lfcW1A1"}
 
-    def resource(path, sha256="0" * 64):
-        return Resource(package=__name__, path=path, size=14, sha256=sha256)
-
     @hookimpl
     def bnncore_dataset(name):
-        classes = resource("classes.txt", "SHA256")
-        return Dataset(
-            name=name, title=name, classes=classes, topologies=(NETWORKS[name],), card=resource("card.json")
-        )
+        classes = packaged(__name__, "classes.txt")
+        return Dataset(name=name, title=name, classes=classes, topologies=(NETWORKS[name],), card=classes)
 
     @hookimpl
     def bnncore_parameters(dataset, topology):
         digest = TOPOLOGIES[topology].digest
-        weights = resource("weights.npz")
+        weights = packaged(__name__, f"{topology}.npz")
         return Parameters(dataset=dataset, topology=topology, topology_digest=digest, resource=weights)
 """
 
@@ -43,12 +42,19 @@ _PLUGIN = """
 def shapes(install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Install ``shapes`` for cnvW1A1 and ``letters_lfc`` for lfcW1A1, and nothing else."""
     monkeypatch.setenv("BNNCORE_DISABLE", "bnn-cifar10,bnn-cucumber9,bnn-mnist-lfc")
+    files = {"classes.txt": _CLASSES}
+    for name in ("cnvW1A1", "lfcW1A1"):
+        files[f"{name}.npz"] = npz_bytes(random_network(TOPOLOGIES[name]), ["Circle", "Square"])
+    listed = {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
+    }
     install(
         "bnn-shapes",
         {"bnncore.datasets": {"shapes": "bnn_shapes", "letters_lfc": "bnn_shapes"}},
         {
-            "bnn_shapes/__init__.py": _PLUGIN.replace("SHA256", hashlib.sha256(_CLASSES).hexdigest()),
-            "bnn_shapes/classes.txt": _CLASSES,
+            "bnn_shapes/__init__.py": _PLUGIN,
+            "bnn_shapes/manifest.json": json.dumps({"files": listed}),
+            **{f"bnn_shapes/{name}": data for name, data in files.items()},
         },
     )
 

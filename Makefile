@@ -2,6 +2,9 @@
 # make test    set up everything and run the tests
 # make test-pynq   run the FPGA driver on the real pynq and a virtual board, each version in a fresh environment
 # make test-arm    run kernels, driver and plugins on emulated 32-bit ARM; see tests/arm/run.sh
+# make test-outsiders   build third parties' plugins, install them in clean environments and use them
+# make docs    build the documentation into site/, warnings are errors
+# make docs-output   write what the commands in it print now
 # make check   lint and types
 # make notebooks   run the notebooks and keep what they show
 # make clean   remove what these made
@@ -14,7 +17,7 @@ METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/_ke
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo notebooks test test-pynq test-arm check clean virtualenv
+.PHONY: demo notebooks test test-pynq test-arm check clean virtualenv test-outsiders docs docs-output
 
 demo: $(VENV)/.installed
 	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
@@ -23,6 +26,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.tested
 	$(BIN)/python -m pytest
+
+test-outsiders: $(VENV)/.tested
+	$(BIN)/python -m pytest tests/outsiders -m outsiders
 
 # pynq 3.1.2 does not run with pycparser 3, none with numpy 2. Python 3.13 would build one dependency for ages.
 PYNQ_PYTHON ?= python3.11
@@ -40,6 +46,12 @@ notebooks: $(VENV)/.tested
 
 test-arm:
 	PYTHON=$(PYTHON) tests/arm/run.sh
+
+docs: $(VENV)/.documented
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-output: $(VENV)/.tested
+	$(BIN)/python tests/documentation/session.py
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .
@@ -62,6 +74,10 @@ $(VENV)/.installed: $(BIN)/python $(METADATA)
 
 $(VENV)/.tested: $(VENV)/.installed requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/.documented: $(VENV)/.tested requirements-docs.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-docs.txt
 	@touch $@
 
 clean:

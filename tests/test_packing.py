@@ -144,6 +144,31 @@ def test_command_packs_a_file(package: Path, tmp_path: Path) -> None:
     assert parse_card((package / "card.json").read_bytes(), "card").metrics == (METRIC,)
 
 
+def test_command_takes_the_figures_of_an_evaluation(package: Path, tmp_path: Path) -> None:
+    write_npz(tmp_path / "trained.npz", random_network(SMALL))
+    evaluation = {
+        "accuracy": 0.75,
+        "samples": 40,
+        "data": "/home/ada/photos",
+        "split": "test",
+        "topology": "small",
+    }
+    (tmp_path / "evaluation.json").write_text(json.dumps({**evaluation, "confusion": [[1]]}))
+    arguments = ["pack", str(package.parent), str(tmp_path / "trained.npz")]
+    result = CliRunner().invoke(cli, [*arguments, "--metrics", str(tmp_path / "evaluation.json")])
+    assert result.exit_code == 0, result.output
+    (metric,) = parse_card((package / "card.json").read_bytes(), "card").metrics
+    assert (metric.value, metric.samples, metric.data) == (0.75, 40, "photos, test")
+
+
+def test_command_names_a_file_of_figures_that_is_none(package: Path, tmp_path: Path) -> None:
+    write_npz(tmp_path / "trained.npz", random_network(SMALL))
+    (tmp_path / "figures.json").write_text("{}")
+    arguments = ["pack", str(package.parent), str(tmp_path / "trained.npz")]
+    result = CliRunner().invoke(cli, [*arguments, "--metrics", str(tmp_path / "figures.json")])
+    assert "expected the evaluation.json" in str(result.exception)
+
+
 def test_command_refuses_other_classes(package: Path, tmp_path: Path) -> None:
     write_npz(tmp_path / "trained.npz", random_network(SMALL), ("square", "round", "long"))
     result = CliRunner().invoke(cli, ["pack", str(package.parent), str(tmp_path / "trained.npz")])

@@ -29,8 +29,8 @@ _MARKS = {"ok": "ok      ", "note": "note    ", "skipped": "-       ", "problem"
 def command(dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """Check that the plugin DIST holds to the contract.
 
-    DIST is the name of an installed distribution, a project folder or a wheel; the latter two are tested in a
-    clean environment, as an installed one is with --wheel. The exit code is 1 if there is a problem.
+    DIST is the name of an installed distribution, or the path of a project folder (./bnn-pets, or .) or a wheel.
+    A path is tested in a clean environment, as a name is with --wheel. The exit code is 1 if there is a problem.
     """
     bad = ("problem", "note") if strict else ("problem",)
     outcomes = []
@@ -51,7 +51,8 @@ def command(dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, as_jso
 
 def _outcomes(dist: str, wheel: bool, extra: tuple[str, ...]) -> Iterable[Outcome]:
     path = Path(dist)
-    if path.suffix == ".whl" or (path / "pyproject.toml").is_file():
+    # As with pip, what has a separator is a path; a project folder beside us may be called like its distribution.
+    if path.suffix == ".whl" or dist != path.name or (wheel and (path / "pyproject.toml").is_file()):
         return check_wheel(path, extra)
     if not wheel:
         return check_distribution(dist)

@@ -21,7 +21,7 @@ __all__ = ["command"]
 @click.option(
     "--metrics",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON list of measured figures for the card: name, value, samples, data, method, topology.",
+    help="Measured figures for the card: evaluation.json of bnncore evaluate --out, or a list of metrics.",
 )
 @click.option(
     "--bit", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A bitstream to put in."
@@ -94,6 +94,25 @@ def _metrics(path: Path | None) -> Any:
     if path is None:
         return None
     try:
-        return [Metric(**each) for each in json.loads(path.read_text("utf-8"))]
-    except (OSError, ValueError, TypeError) as error:
-        raise ParameterError(f"{path}: expected a JSON list of metrics: {error}") from error
+        content = json.loads(path.read_text("utf-8"))
+        if isinstance(content, dict):
+            content = [_accuracy(content)]
+        return [Metric(**each) for each in content]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ParameterError(
+            f"{path}: expected the evaluation.json of bnncore evaluate --out, or a JSON list of metrics: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _accuracy(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return the metric that a card states of an evaluation; of the data's path only the last name."""
+    data = f"{Path(evaluation['data']).name}, {evaluation['split']}"
+    return {
+        "name": "accuracy",
+        "value": evaluation["accuracy"],
+        "samples": evaluation["samples"],
+        "data": data,
+        "method": "bnncore evaluate",
+        "topology": evaluation["topology"],
+    }

@@ -34,6 +34,8 @@ def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Outcome]:
     """
     with tempfile.TemporaryDirectory(prefix="bnncore-check-") as scratch:
         place = Path(scratch)
+        if not target.exists():
+            raise CheckError(f"{target}: there is no such project folder or wheel")
         wheel = _build(target, place / "dist") if target.is_dir() else target.resolve()
         yield Outcome("wheel", "ok", f"{wheel.name}, {wheel.stat().st_size:,} bytes")
         python = _environment(place / "environment")

@@ -48,7 +48,7 @@ def awkward_pictures() -> Iterator[tuple[str, Image.Image]]:
 
 
 def check_preprocessing(subject: Subject) -> Seen:
-    """Check that awkward pictures become inputs of the right shape, always the same, and stay as they are.
+    """Check that awkward pictures become inputs of the right shape, and always the same.
 
     A picture that cannot be prepared must be refused with an ``InputError``, and an ordinary one must not.
     """
@@ -59,7 +59,6 @@ def check_preprocessing(subject: Subject) -> Seen:
         pipeline = Pipeline(declared or default_preprocessing(given), given)
         for name, picture in awkward_pictures():
             picture.load()
-            before = (picture.mode, picture.size, picture.tobytes())
             where = f"{network.label}: a picture that is {name}"
             try:
                 first, second = pipeline(picture), pipeline(picture)
@@ -68,8 +67,6 @@ def check_preprocessing(subject: Subject) -> Seen:
                     raise CheckError(f"{where} is refused: {error}") from error
                 refused += 1
                 continue
-            if (picture.mode, picture.size, picture.tobytes()) != before:
-                raise CheckError(f"{where} was changed; work on a copy")
             if not np.array_equal(first, second):
                 raise CheckError(f"{where} became two different inputs; preprocessing must be a pure function")
             count += 1

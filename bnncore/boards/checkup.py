@@ -16,6 +16,7 @@ from bnncore.errors import BnnError
 from bnncore.files import cache_folder
 from bnncore.findings import Finding
 from bnncore.index import BITSTREAMS
+from bnncore.names import canonical, is_name
 from bnncore.registry import Registry
 
 __all__ = ["examine_board"]
@@ -98,27 +99,32 @@ def _bitstreams(registry: Registry, board: Board) -> Iterator[Finding]:
         yield Finding(
             "ok", "bnn", "the old package is installed; its bitstreams are used if they are unchanged"
         )
-    names = set(boards_of(board.part or "")) | {board.name}
-    for claim in registry.index.of(BITSTREAMS):
-        topology, _, name = claim.declared.partition(".")
-        if claim.blocked or name not in names or (name != board.name and board.name in detection.PARTS):
-            continue
-        subject = f"bitstream {claim.declared}"
-        try:
-            record = registry.bitstream(topology, name)
-            found = locate_bitstream(record) if record else None
-        except BnnError as error:
-            yield Finding("problem", subject, str(error))
-            continue
-        if found is not None:
-            yield Finding("ok", subject, f"in {found.source}")
-        else:
-            yield Finding(
-                "note",
-                subject,
-                f"not on this machine (looked into {os.environ.get(FOLDER) or FOLDER}, installed packages and "
-                f"{cache_folder()}); fetched at the first use if that is possible",
-            )
+    seen = set()
+    # The board's own first, then those of its relatives with the same part.
+    for name in dict.fromkeys((board.name, *boards_of(board.part or ""))):
+        for claim in registry.index.of(BITSTREAMS):
+            topology, _, place = claim.declared.partition(".")
+            if claim.blocked or topology in seen or not is_name(name) or canonical(place) != canonical(name):
+                continue
+            seen.add(topology)
+            yield _bitstream(registry, claim.declared, topology, place)
+
+
+def _bitstream(registry: Registry, declared: str, topology: str, place: str) -> Finding:
+    subject = f"bitstream {declared}"
+    try:
+        record = registry.bitstream(topology, place)
+        found = locate_bitstream(record) if record else None
+    except BnnError as error:
+        return Finding("problem", subject, str(error))
+    if found is not None:
+        return Finding("ok", subject, f"in {found.source}")
+    return Finding(
+        "note",
+        subject,
+        f"not on this machine (looked into {os.environ.get(FOLDER) or FOLDER}, installed packages and "
+        f"{cache_folder()}); fetched at the first use if that is possible",
+    )
 
 
 def _read(place: str) -> str:

@@ -24,7 +24,7 @@ done
 if [ ! -e "$tree/.unpacked" ]; then
     rm -rf "$tree"
     mkdir -p "$work"
-    packages=python3,python3-dev,python3-numpy,python3-pil,python3-cffi,python3-attr,python3-click,python3-pytest,python3-hypothesis
+    packages=python3,python3-dev,python3-numpy,python3-pil,python3-cffi,python3-attr,python3-click,python3-hypothesis
     debootstrap --arch=armhf --variant=minbase --foreign --include="$packages" bookworm "$tree" "$mirror"
     for package in "$tree"/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$tree"; done
     touch "$tree/.unpacked"
@@ -34,7 +34,7 @@ fi
 rm -rf "$site"
 CC=false "$python" -m pip install --quiet --no-deps --target "$site" ./hw . ./plugins/cifar10 ./plugins/cucumber9 \
     ./plugins/mnist_lfc
-"$python" -m pip install --quiet --no-deps --target "$site" 'pluggy>=1.7'
+"$python" -m pip install --quiet --no-deps --target "$site" 'pluggy>=1.7' 'pytest>=8.2' iniconfig packaging pygments
 
 # The kernels, from the sources and the interface that the package itself builds them from.
 "$python" - "$work" <<'PYTHON'

@@ -122,7 +122,7 @@ def test_two_processes_at_once(
     assert answer(process)[0] is True
 
 
-def test_doctor_and_auto_take_the_board(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_auto_takes_the_board(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     name = tmp_path / "root" / "proc/device-tree/chosen/pynq_board"
     name.parent.mkdir(parents=True)
     name.write_text("Pynq-Z1\0")

@@ -59,6 +59,11 @@ def test_every_command_is_listed_and_helps(bnn, command):
     assert out.startswith("Usage: ")
 
 
+def test_help_says_where_to_start_a_line_each(bnn):
+    lines = [line.strip() for line in bnn("--help")[1].splitlines()]
+    assert "bnncore doctor                        if something does not work" in lines
+
+
 def test_classify_prints_label_bar_and_backend(bnn, weights, picture):
     code, out, _ = bnn("classify", weights, picture, "--backend", "numpy")
     assert code == 0

@@ -57,17 +57,25 @@ class _Lazy(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+# click keeps the line breaks of a paragraph that begins with a backspace.
+_HELP = """Classify pictures with binarized neural networks, on a CPU or on a PYNQ board's FPGA.
+
+\b
+Start here:
+  bnncore list                          what is installed
+  bnncore classify cucumber9 photo.jpg  classify a picture
+  bnncore doctor                        if something does not work
+"""
+
+
+@click.group(
+    cls=_Lazy,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="bnncore")
 def cli() -> None:
-    r"""Classify pictures with binarized neural networks, on a CPU or on a PYNQ board's FPGA.
-
-    \b
-    Start here:
-      bnncore list                          what is installed
-      bnncore classify cucumber9 photo.jpg  classify a picture
-      bnncore doctor                        if something does not work
-    """
+    """Run one command."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,6 +16,8 @@ PROJECTS := hw . plugins/cifar10 plugins/cucumber9 plugins/mnist_lfc
 METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/_kernels/*.[chp]* plugins/*/pyproject.toml)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Two threads of a busy machine wait for each other longer than small products take.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: demo notebooks test test-pynq test-arm check clean virtualenv test-outsiders docs docs-output
 

@@ -57,11 +57,13 @@ class Engine:
         A picture that cannot be read raises, with its position, after the predictions for those before it.
         """
         iterator = enumerate(sources)
+        # Batches start small and double, so that a camera's first answer does not wait for many pictures.
+        size = 1
         while True:
             start = time.perf_counter()
             batch: list[npt.NDArray[np.uint8]] = []
             failure: InputError | None = None
-            for position, source in islice(iterator, _BATCH):
+            for position, source in islice(iterator, size):
                 try:
                     batch.append(self.pipeline(source))
                 except InputError as error:
@@ -75,6 +77,7 @@ class Engine:
                 raise failure
             if not batch:
                 return
+            size = min(2 * size, _BATCH)
 
     def scores(self, batch: Any) -> npt.NDArray[np.int32]:
         """Return int32 [N, classes] for uint8 [N, *input shape]."""

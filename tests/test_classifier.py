@@ -224,7 +224,7 @@ def test_a_generator_gives_an_iterator(classifier: Classifier) -> None:
     assert [each.index for each in found] == [each.index for each in classifier.classify_batch(pictures(3))]
 
 
-def test_a_stream_is_not_read_before_it_is_asked_for_nor_far_ahead(classifier: Classifier) -> None:
+def test_a_stream_is_not_read_far_ahead(classifier: Classifier) -> None:
     taken = 0
 
     def endless() -> Iterator[npt.NDArray[np.uint8]]:
@@ -241,6 +241,18 @@ def test_a_stream_is_not_read_before_it_is_asked_for_nor_far_ahead(classifier: C
     for _ in range(200):
         next(stream)
     assert taken <= 264
+
+
+def test_a_stream_answers_the_first_picture_before_it_takes_the_second(classifier: Classifier) -> None:
+    taken: list[int] = []
+
+    def camera() -> Iterator[Image.Image]:
+        for number, picture in enumerate(pictures(3)):
+            taken.append(number)
+            yield picture
+
+    next(classifier.classify_batch(camera()))
+    assert taken == [0]
 
 
 def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) -> None:

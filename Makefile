@@ -7,6 +7,8 @@
 # make docs-output   write what the commands in it print now
 # make check   lint and types
 # make notebooks   run the notebooks and keep what they show
+# make sanitize   run the tests of the C kernels with AddressSanitizer and UndefinedBehaviorSanitizer
+# make bench    time the CPU kernels against numpy and onnxruntime, and draw docs/performance.svg
 # make clean   remove what these made
 
 PYTHON ?= python3
@@ -19,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two threads of a busy machine wait for each other longer than small products take.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo notebooks test test-pynq test-arm check clean virtualenv test-outsiders docs docs-output
+.PHONY: bench sanitize demo notebooks test test-pynq test-arm check clean virtualenv test-outsiders docs docs-output
 
 demo: $(VENV)/.installed
 	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
@@ -80,6 +82,18 @@ $(VENV)/.tested: $(VENV)/.installed requirements-dev.txt
 
 $(VENV)/.documented: $(VENV)/.tested requirements-docs.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements-docs.txt
+	@touch $@
+
+sanitize: $(VENV)/.tested
+	PYTHON=$(CURDIR)/$(BIN)/python tests/kernels/run.sh sanitize
+
+# The peers are installed into an environment of their own, by this command only.
+bench: build/bench/.installed
+	build/bench/bin/python benchmarks/cpu_kernels.py --peers
+
+build/bench/.installed: benchmarks/requirements.txt $(METADATA)
+	$(PYTHON) -m venv build/bench
+	build/bench/bin/python -m pip install --quiet ./hw . --requirement benchmarks/requirements.txt
 	@touch $@
 
 clean:

@@ -23,6 +23,9 @@ cpu = pytest.importorskip(
     "bnnhw.cpu", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
 )
 
+# Fewer where a sanitizer slows everything down.
+EXAMPLES = int(os.environ.get("BNNCORE_KERNEL_EXAMPLES", "25"))
+
 ISAS = [name for name, runs in cpu.variants().items() if runs]
 
 SMALL = Topology(
@@ -37,7 +40,7 @@ def small(seed: int = 0):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(network=networks(), count=st.integers(1, 19), seed=st.integers(0, 2**32 - 1))
 def test_scores_are_the_references(isa, network, count, seed):
     batch = random_images(network.topology.input, count, np.random.default_rng(seed))

@@ -2,7 +2,7 @@
 
 import cffi
 
-SOURCES = ("network.c", "variants.c", "portable.c", "popcnt.c", "avx2.c", "avx512.c")
+SOURCES = ("network.c", "variants.c", "portable.c", "popcnt.c", "avx2.c", "avx512.c", "neon.c")
 FOLDER = "bnnhw/_kernels"
 
 CDEF = """

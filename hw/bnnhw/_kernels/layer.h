@@ -95,7 +95,9 @@ extern const bnn_variant bnn_portable;
 #define BNN_X86 1
 extern const bnn_variant bnn_popcnt, bnn_avx2, bnn_avx512;
 #endif
-#if defined(__GNUC__) && (defined(__aarch64__) || (defined(__ARM_NEON) && defined(__arm__)))
+/* 32-bit ARM has NEON or not; gcc compiles for it where asked to, and it is looked for at run time. */
+#if defined(__GNUC__) && (defined(__aarch64__) || (defined(__arm__) && defined(__ARM_NEON)) || \
+                          (defined(__arm__) && defined(__ARM_PCS_VFP) && __ARM_ARCH >= 7 && defined(__linux__) && !defined(__clang__)))
 #define BNN_NEON 1
 extern const bnn_variant bnn_neon;
 #endif

@@ -31,6 +31,14 @@ static int has_avx512(void) {
 }
 #endif
 
+#if BNN_NEON && defined(__arm__) && defined(__linux__)
+#include <sys/auxv.h>
+
+static int has_neon(void) { return (getauxval(AT_HWCAP) & 1ul << 12) != 0; } /* HWCAP_NEON */
+#elif BNN_NEON
+static int has_neon(void) { return 1; } /* every aarch64 has it; elsewhere the compiler was told so */
+#endif
+
 static int always(void) { return 1; }
 
 static const struct {
@@ -41,6 +49,9 @@ static const struct {
     {&bnn_avx512, has_avx512},
     {&bnn_avx2, has_avx2},
     {&bnn_popcnt, has_popcnt},
+#endif
+#if BNN_NEON
+    {&bnn_neon, has_neon},
 #endif
     {&bnn_portable, always},
 };

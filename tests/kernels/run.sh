@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Compare the C kernels' variants with each other, with sanitizers and for other processors.
+#
+#   tests/kernels/run.sh sanitize   AddressSanitizer and UndefinedBehaviorSanitizer: variants, then the Python tests
+#   tests/kernels/run.sh arm        aarch64 and armv7 with NEON, cross-compiled and run under user-mode emulation:
+#                                   apt-get install gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf qemu-user-static
+#   tests/kernels/run.sh compilers  gcc and clang, at -O2 and -O3, without warnings
+#
+# CC and PYTHON choose the compiler and the interpreter, LAYERS the number of random layers.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$PWD/build/kernels
+layers=${LAYERS:-300}
+sources="tests/kernels/compare.c hw/bnnhw/_kernels/*.c"
+flags="-std=c11 -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -Ihw/bnnhw/_kernels"
+mkdir -p "$work"
+
+compile() { # COMPILER OUTPUT FLAG...
+    local compiler=$1 output=$2
+    shift 2
+    # shellcheck disable=SC2086
+    "$compiler" $flags "$@" $sources -o "$output"
+}
+
+sanitize() {
+    local compiler=${CC:-gcc} python=${PYTHON:-python3} sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=all"
+    # shellcheck disable=SC2086
+    compile "$compiler" "$work/compare.sanitized" -O1 -g $sanitizers
+    "$work/compare.sanitized" "$layers"
+    # The extension module itself, in a copy, so that the installed one stays as it is.
+    rm -rf "$work/hw"
+    mkdir -p "$work/hw"
+    cp -r hw/bnnhw hw/setup.py hw/pyproject.toml hw/README.md "$work/hw"
+    rm -f "$work"/hw/bnnhw/_cpu.*so
+    (cd "$work/hw" && CC=$compiler CFLAGS="-O1 -g $sanitizers" LDFLAGS="$sanitizers" \
+        "$python" setup.py -q build_ext --inplace)
+    # The interpreter itself is not checked, and leaks on purpose.
+    LD_PRELOAD="$("$compiler" -print-file-name=libasan.so) $("$compiler" -print-file-name=libubsan.so)" \
+        ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$work/hw:$PWD" BNNCORE_KERNEL_EXAMPLES=10 \
+        "$python" -m pytest -q tests/hw/test_cpu.py tests/hw/test_guard_pages.py
+}
+
+arm() {
+    local target
+    for target in aarch64-linux-gnu arm-linux-gnueabihf; do
+        compile "$target-gcc" "$work/compare.$target" -O2 -static
+    done
+    qemu-aarch64-static "$work/compare.aarch64-linux-gnu" "$layers"
+    qemu-arm-static -cpu cortex-a9 "$work/compare.arm-linux-gnueabihf" "$layers"
+}
+
+compilers() {
+    local compiler level
+    for compiler in gcc clang; do
+        for level in -O2 -O3; do
+            compile "$compiler" "$work/compare.$compiler$level" "$level"
+            "$work/compare.$compiler$level" "$layers"
+        done
+    done
+}
+
+case ${1:-} in
+    sanitize | arm | compilers) "$1" ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac

@@ -30,7 +30,8 @@ def binparams(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     target = tmp_path_factory.mktemp("binparams")
     for archive in sorted((test_data / "bnn-pynq" / "params").glob("*.tar.xz")):
         with tarfile.open(archive) as file:
-            file.extractall(target, filter="data")
+            # Distributions' older releases of Python 3.10 and 3.11 have no filters.
+            file.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return target
 
 

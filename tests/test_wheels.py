@@ -93,6 +93,16 @@ def test_the_wheels_classify_in_a_clean_environment(clean, outside):
         assert answer["backend"]
 
 
+def test_the_notebooks_come_out_of_the_wheel(clean, outside):
+    listed = run(clean / "bnncore", "notebooks", "copied", **outside).split()
+    assert [Path(path).name for path in listed] == sorted(
+        path.name for path in (ROOT / "notebooks").glob("*.ipynb")
+    )
+    for path in (ROOT / "notebooks").glob("*/*.png"):
+        copied = Path(str(outside["cwd"]), "copied", path.relative_to(ROOT / "notebooks"))
+        assert copied.read_bytes() == path.read_bytes()
+
+
 def test_the_wheels_are_healthy(clean, outside):
     report = json.loads(run(clean / "bnncore", "doctor", "--json", **outside))
     assert report["healthy"]

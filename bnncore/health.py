@@ -50,6 +50,7 @@ def examine(registry: Registry) -> Iterator[Finding]:
     for name in registry.index.names(DATASETS):
         yield _dataset(registry, name)
     yield from _backends(registry)
+    yield _kernels()
 
 
 def _libraries() -> Iterator[Finding]:
@@ -100,3 +101,17 @@ def _backends(registry: Registry) -> Iterator[Finding]:
                 yield Finding("note", f"backend {backend.name}", f"cannot run here: {candidate.obstacle}")
         return
     yield Finding("note", "backends", "not tried: no dataset works")
+
+
+def _kernels() -> Finding:
+    """Say which of the C kernels' variants is used, and why."""
+    try:
+        from bnnhw.cpu import choose, variants
+        from bnnhw.threads import thread_count
+
+        name, why = choose()
+        others = [f"{each} (not on this processor)" if not runs else each for each, runs in variants().items()]
+        text = f"{name}, {why}; compiled: {', '.join(others)}; up to {thread_count()} threads"
+    except BnnError as error:
+        return Finding("note", "C kernels", str(error))
+    return Finding("ok", "C kernels", text)

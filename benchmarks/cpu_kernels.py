@@ -30,6 +30,7 @@ from ceiling import BYTE_MACS, XOR_MACS, build
 from bnncore.builtin.topologies import TOPOLOGIES
 
 BATCH = 64
+NUMPY_BATCH = 8  # more only makes a round long
 CEILING_ROUNDS = 2000
 SLOW = 0.02  # a contestant that takes longer a call runs once a round
 
@@ -110,7 +111,8 @@ def measure(
             contestants["cpu, 2 threads"] = lambda two=two, many=many: two.scores(many)
             one = CpuExecutor(network, threads=1)
             contestants["cpu, 1 thread"] = lambda one=one, many=many: one.scores(many)
-        contestants["numpy"] = lambda batch=batch: NumpyExecutor(network).scores(batch)
+        few = batch[:NUMPY_BATCH]
+        contestants["numpy"] = lambda few=few: NumpyExecutor(network).scores(few)
         for name, call in others.items():
             contestants[name] = lambda call=call, count=count: call(count)
         best = least_times(contestants, options.seconds)
@@ -118,7 +120,7 @@ def measure(
             result.setdefault("ceiling", {})[str(count)] = ceiling_seconds(topology, best) * 1e6
         for name, seconds in best.items():
             if name not in ("xor popcount add", "byte products"):
-                size = len(many) if name.startswith("cpu,") else count
+                size = len(many) if name.startswith("cpu,") else len(few) if name == "numpy" else count
                 result.setdefault(name, {})[str(count)] = seconds / size * 1e6
     return result
 

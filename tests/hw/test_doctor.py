@@ -6,13 +6,7 @@ import sys
 
 import pytest
 
-from bnncore.health import examine
-from bnncore.registry import Registry
-
-
-def finding(subject: str):
-    registry = Registry()
-    return next(each for each in examine(registry) if each.subject == subject)
+from bnncore import health
 
 
 def test_the_chosen_variant_is_shown(monkeypatch):
@@ -20,7 +14,7 @@ def test_the_chosen_variant_is_shown(monkeypatch):
         "bnnhw.cpu", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
     )
     monkeypatch.setenv("BNNCORE_CPU_ISA", "portable")
-    found = finding("C kernels")
+    found = health._kernels()
     assert found.state == "ok"
     assert found.text.startswith("portable, BNNCORE_CPU_ISA; compiled: ")
 
@@ -28,6 +22,6 @@ def test_the_chosen_variant_is_shown(monkeypatch):
 def test_missing_kernels_are_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "bnnhw._cpu", None)
     monkeypatch.delitem(sys.modules, "bnnhw.cpu", raising=False)
-    found = finding("C kernels")
+    found = health._kernels()
     assert found.state == "note"
     assert "compiler" in found.text

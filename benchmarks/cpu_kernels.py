@@ -14,11 +14,14 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # before numpy: one thread for all
 
 import numpy as np
 from bnnhw.cpu import CpuExecutor, variants

@@ -93,7 +93,7 @@ def test_the_doctor_finds_nothing_wrong(user):
     assert json.loads(user.bnncore("doctor", "--json"))["healthy"]
 
 
-def test_the_authors_own_tests_pass(author, shapes):
+def test_the_authors_own_tests_pass(author, shapes, wheels):
     author.run("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=shapes)
 
 

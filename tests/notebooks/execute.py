@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 _PATIENCE = 900
+_CELL_FILE = re.compile(r"\S*ipykernel_\d+/\d+\.py:\d+: ")
 
 
 def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
@@ -34,6 +36,14 @@ def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def _forget_places(notebook: nbformat.NotebookNode) -> None:
+    """Leave out where a cell's code lay when it warned: a temporary file of the machine."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "text" in output:
+                output["text"] = _CELL_FILE.sub("", output["text"])
+
+
 def main(names: list[str]) -> None:
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         if names and path.stem not in names:
@@ -44,6 +54,7 @@ def main(names: list[str]) -> None:
             notebook = execute(path, folder)
         # What the kernel was, is the machine's and not the notebook's.
         notebook.metadata["language_info"] = {"name": "python"}
+        _forget_places(notebook)
         nbformat.write(notebook, path)
         print(path.name)
 

@@ -41,7 +41,7 @@ XOR_MACS = 8 * 512
 BYTE_MACS = 16 * 64
 
 
-def build(folder: Path):  # type: ignore[no-untyped-def]  # a compiled module
+def build(folder: Path):  # a compiled module
     """Compile the loops and return their module."""
     import importlib.util
 

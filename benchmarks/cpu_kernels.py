@@ -88,7 +88,7 @@ def ceiling_seconds(topology: Topology, best: dict[str, float]) -> float:
 
 def measure(
     topology: Topology, options: argparse.Namespace, folder: str, ceiling
-) -> dict[str, dict[str, float]]:  # type: ignore[no-untyped-def]
+) -> dict[str, dict[str, float]]:
     """Return microseconds an image by contestant, at batch 1 and BATCH."""
     network = network_of(topology)
     images = np.random.default_rng(2).integers(0, 256, (BATCH, *topology.input.shape), np.uint8)

@@ -65,7 +65,7 @@ class Mapped:
     def read(self, offset: int) -> int:
         raise AssertionError("mapped registers are not called")
 
-    write = read  # type: ignore[assignment]
+    write = read
 
 
 class AtOnce:
@@ -122,7 +122,7 @@ def main() -> None:
 
 def expected(runs: object) -> int:
     total = 0
-    for run in runs:  # type: ignore[attr-defined]
+    for run in runs:
         places = np.arange(len(run.words), dtype=np.uint64)
         values = run.words * np.uint64(run.layer + 3) + places * np.uint64(7)
         total += int(values.sum(dtype=np.uint64)) + len(places) * (5 * run.memory + 11 * run.threshold)

@@ -66,11 +66,11 @@ def _model(topology: Topology, path: str) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
 
 
-class _Samples(CalibrationDataReader):  # type: ignore[misc]
+class _Samples(CalibrationDataReader):
     def __init__(self, batch: np.ndarray) -> None:
         self._left = iter([{"input": batch}])
 
-    def get_next(self):  # type: ignore[no-untyped-def]
+    def get_next(self):
         return next(self._left, None)
 
 

@@ -61,7 +61,7 @@ def fetch(url: str, size: int, sha256: str) -> bytes:
 
 def _transfer(url: str, size: int) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "bnncore"})  # noqa: S310  # scheme checked
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  # scheme checked
         announced = answer.headers.get("Content-Length")
         data = bytearray()
         # One byte more than expected is enough to know that it is another file.

@@ -36,7 +36,7 @@ def digit(image: Image.Image, given: Input) -> Image.Image:
     dark on light or light on dark; the border tells which. An empty picture gives black.
     """
     size = (given.width, given.height)
-    if image.size == size and image.mode == "L" and _border(np.asarray(image)) < 128:
+    if image.size == size and image.mode == "L" and _is_light_on_dark(image):
         return image
     ink = _ink(_grey(image))
     if ink.max() < _LEAST_CONTRAST:
@@ -44,6 +44,15 @@ def digit(image: Image.Image, given: Input) -> Image.Image:
     rows, columns = np.nonzero(ink > _otsu(ink))
     ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     return _place(_fit(_bold(ink), given), given)
+
+
+def _is_light_on_dark(image: Image.Image) -> bool:
+    """Tell whether the median of a grey picture's outermost pixels is below 128."""
+    # ``_border`` in bytes, since numpy's fixed costs would take longer than decoding the picture.
+    data, width = image.tobytes(), image.width
+    edge = sorted(data[:width] + data[-width:] + data[::width] + data[width - 1 :: width])
+    middle = len(edge) // 2
+    return edge[middle - 1] + edge[middle] < 2 * 128
 
 
 def _grey(image: Image.Image) -> Array:
@@ -77,7 +86,9 @@ def _ink(grey: Array) -> Array:
 def _border(grey: Array) -> float:
     """Return the median of the outermost pixels: what the digit is written on."""
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return float(np.median(edge))
+    edge.sort()
+    # What np.median gives, at a tenth of its cost.
+    return float(edge[(len(edge) - 1) // 2 : len(edge) // 2 + 1].mean())
 
 
 def _otsu(ink: Array) -> float:

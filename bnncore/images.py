@@ -9,12 +9,12 @@ import io
 import os
 import threading
 import warnings
-from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 from bnncore.errors import InputError
 
@@ -28,6 +28,7 @@ Resampling: Any = getattr(Image, "Resampling", Image)
 # Formats that only decode pixels. PostScript, for one, would run a program.
 _COMMON = ("PNG", "JPEG", "GIF", "BMP", "PPM")
 _OTHER = ("WEBP", "TIFF", "AVIF", "TGA", "ICO", "PCX", "SGI", "JPEG2000")
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112
 _open_lock = threading.Lock()
 
@@ -52,10 +53,11 @@ def open_image(source: Source, *, upright: bool = True) -> Image.Image:
     elif isinstance(source, np.ndarray):
         return _from_array(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        image, where = _decode(io.BytesIO(source), "bytes"), "bytes"
+        where = "bytes"
+        image = _decode(io.BytesIO(source), where)
     elif isinstance(source, (str, os.PathLike)):
         where = str(source)
-        image = _decode_path(Path(source))
+        image = _decode(io.BytesIO(_read(source, where)), where)
     else:
         raise InputError(
             "expected a path, bytes of a picture file, a PIL image or a uint8 array, "
@@ -65,7 +67,9 @@ def open_image(source: Source, *, upright: bool = True) -> Image.Image:
         raise InputError(f"{where}: expected a picture, found {image.size[0]}x{image.size[1]} pixels")
     try:
         image.load()
-        return _eight_bits(_upright(image) if upright else image)
+        # Many PNG files hold nothing but pixels, so there is no orientation to look for.
+        plain = image is not source and image.format == "PNG" and not image.info
+        return _eight_bits(_upright(image) if upright and not plain else image)
     # Decoders raise all sorts on hostile data: OSError, SyntaxError, ValueError, struct.error, …
     except Exception as error:
         raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error
@@ -81,19 +85,21 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _decode_path(path: Path) -> Image.Image:
+def _read(path: str | os.PathLike[str], where: str) -> bytes:
     try:
-        # Read whole, so that no file stays open behind a lazy image.
-        data = path.read_bytes()
+        # Read whole, so that no file stays open behind a lazy image; unbuffered, since it is read at once.
+        with io.FileIO(path) as file:
+            return file.readall()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{path}: cannot be read: {reason}") from error
-    return _decode(io.BytesIO(data), str(path))
+        raise InputError(f"{where}: cannot be read: {reason}") from error
 
 
 def _decode(stream: io.BytesIO, where: str) -> Image.Image:
     """Open a picture of an allowed format; larger than Pillow's hard limit is refused."""
     try:
+        if (image := _open_png(stream)) is not None:
+            return image
         # Pillow warns from half its limit on; within the limit that is nothing a caller can act on.
         with _open_lock, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -110,6 +116,28 @@ def _decode(stream: io.BytesIO, where: str) -> Image.Image:
         raise InputError(f"{where}: too large: {error}") from error
     except Exception as error:
         raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error
+
+
+def _open_png(stream: io.BytesIO) -> Image.Image | None:
+    """Return a PNG picture that is not suspiciously large; None for all else, the stream at its beginning.
+
+    What ``Image.open`` would return, without its imports of the other formats, and without the filter of
+    warnings, which belongs to the whole process.
+    """
+    png = stream.read(len(_SIGNATURE)) == _SIGNATURE
+    stream.seek(0)
+    if not png:
+        return None
+    try:
+        image = PngImageFile(stream, "")
+    except SyntaxError:
+        pass
+    else:
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is None or image.width * image.height <= limit:
+            return image
+    stream.seek(0)
+    return None
 
 
 def _from_array(array: npt.NDArray[Any]) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import threading
 import tracemalloc
@@ -20,6 +21,8 @@ from bnnhw.errors import BackendError
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import NumpyExecutor, scores
 from bnnhw.topology import Conv, Dense, Input, Topology, matrix_stages
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from strategies import random_batch, random_network
 
@@ -271,6 +274,28 @@ def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) ->
     assert peak < 2**22
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
+def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) -> None:
+    """Also what Python does not allocate, and also after answers that nobody keeps."""
+    cpu = pytest.importorskip("bnnhw.cpu", reason="no C kernels", exc_type=Exception)
+    given, executor = network.topology.input, cpu.CpuExecutor(network)
+    engine = Engine(network.topology, CLASSES, Pipeline(default_preprocessing(given), given), executor)
+    images = random_batch(network.topology, 1, 256)
+
+    def resident() -> int:
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def classify(count: int) -> int:
+        return sum(1 for _ in engine.stream(images[i % 256] for i in range(count)))
+
+    classify(5_000)
+    before = resident()
+    assert classify(50_000) == 50_000
+    # A kept answer takes more than 200 bytes, so 50,000 of them would take 10 MB.
+    assert resident() - before < 2**21
+
+
 def test_a_bad_picture_is_named_by_position_after_those_before_it(classifier: Classifier) -> None:
     good = random_batch(classifier.topology, 1, 70)
     stream = classifier.classify_batch(iter([*good, "nowhere.png", *good]))
@@ -402,6 +427,22 @@ def test_bits_are_won_by_the_highest_and_the_others_are_noted(
 ) -> None:
     found = predict(row, "bits")
     assert (found.index, found.label, found.note) == (index, "abcde"[index], note)
+
+
+@given(st.lists(st.integers(0, 1), min_size=1, max_size=40), st.integers(1, 40))
+def test_any_bits_are_won_by_the_highest_of_the_classes(row: list[int], count: int) -> None:
+    classes = [str(index) for index in range(min(count, len(row)))]
+    found = predict(row, "bits", classes)
+    assert found.index == max(np.flatnonzero(row[: len(classes)]), default=0)
+    assert found.scores.tolist() == row[: len(classes)]
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=40), st.integers(1, 40))
+def test_any_scores_are_won_by_the_first_maximum_of_the_classes(row: list[int], count: int) -> None:
+    classes = [str(index) for index in range(min(count, len(row)))]
+    found = predict(row, "scores", classes)
+    assert found.index == row.index(max(row[: len(classes)]))
+    assert found.scores.tolist() == row[: len(classes)]
 
 
 def test_top_gives_the_best_first_and_of_equals_the_lower_index() -> None:

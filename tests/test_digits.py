@@ -229,6 +229,17 @@ def test_an_array_of_the_inputs_size_is_untouched_even_if_it_is_dark_on_light() 
     assert np.array_equal(see(image), image)
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(120, 136), st.integers(0, 16))
+def test_the_median_of_the_border_tells_what_is_light_on_dark(seed: int, centre: int, spread: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(max(centre - spread, 0), centre + spread + 1, (28, 28)).astype(np.uint8)
+    # What is inside must not count.
+    pixels[1:-1, 1:-1] = rng.integers(0, 256)
+    image = Image.fromarray(pixels)
+    median = np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]))
+    assert (digit(image, LFC) is image) == (median < 128)
+
+
 def test_a_dark_digit_of_the_inputs_size_is_turned_light() -> None:
     image = Image.fromarray(255 - SEVEN)
     assert alike(see(image), SEVEN)

@@ -182,6 +182,16 @@ def test_every_lossless_format_is_read(form: str) -> None:
     assert np.abs(pixels(found) - pixels(image)).mean() < (20 if form == "GIF" else 1)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_a_png_is_what_pillow_makes_of_it(mode: str) -> None:
+    data = encoded(picture(mode), "PNG")
+    found, expected = open_image(data, upright=False), Image.open(io.BytesIO(data))
+    if mode == "I;16":
+        expected = Image.fromarray((np.asarray(expected) >> 8).astype(np.uint8))
+    assert (found.mode, found.size, found.tobytes()) == (expected.mode, expected.size, expected.tobytes())
+    assert np.array_equal(pixels(found), pixels(expected))
+
+
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "JPEG2000"])
 def test_every_lossy_format_is_read(form: str) -> None:
     image = picture(width=64, height=64)
@@ -301,6 +311,13 @@ def test_an_upright_picture_is_not_turned_twice() -> None:
     assert open_image(found).size == found.size == (24, 40)
 
 
+def test_an_orientation_that_the_caller_set_counts() -> None:
+    image = Image.open(io.BytesIO(encoded(picture(width=40, height=24), "PNG")))
+    image.getexif()[0x0112] = 6
+    assert not image.info
+    assert open_image(image).size == (24, 40)
+
+
 # -- the caller's image ----------------------------------------------------------------------------
 
 
@@ -334,6 +351,17 @@ def test_a_very_large_picture_does_not_warn(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert open_image(tmp_path / "large.png").size == (12_000, 9_000)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP"])
+def test_the_limit_of_pillow_that_the_caller_set_counts(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in (None, 84, 42):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        assert open_image(SMALL[form]).size == (12, 7)
+    # Pillow refuses from twice its limit on.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 41)
+    with pytest.raises(InputError, match=r"bytes: too large: .*84 pixels"):
+        open_image(SMALL[form])
 
 
 def test_a_decompression_bomb_is_refused_unread() -> None:

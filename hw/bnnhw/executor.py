@@ -12,6 +12,9 @@ from bnnhw.topology import Input
 
 __all__ = ["Executor", "checked_batch"]
 
+# Comparing with np.uint8 would make a dtype of it at every call.
+_UINT8 = np.dtype(np.uint8)
+
 
 class Executor(Protocol):
     """A network made ready on one device. Safe to call from several threads.
@@ -46,11 +49,11 @@ def checked_batch(given: Input, batch: Any) -> npt.NDArray[np.uint8]:
             f"expected a uint8 array of shape [N, {_shape(given)}], found {type(batch).__name__}; "
             "use numpy.asarray(batch, dtype=numpy.uint8)"
         )
-    if batch.dtype != np.uint8 or batch.shape[1:] != given.shape or batch.ndim == 0:
+    if batch.dtype != _UINT8 or batch.shape[1:] != given.shape or batch.ndim == 0:
         hint = ""
         if batch.shape == given.shape:
             hint = "; for one image use batch[None]"
-        elif batch.dtype != np.uint8:
+        elif batch.dtype != _UINT8:
             hint = "; scale to 0..255 and convert with .astype(numpy.uint8)"
         raise InputError(
             f"expected a uint8 array of shape [N, {_shape(given)}], "

@@ -13,8 +13,7 @@ from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.PngImagePlugin import PngImageFile
+from PIL import Image, UnidentifiedImageError
 
 from bnncore.errors import InputError
 
@@ -128,6 +127,9 @@ def _open_png(stream: io.BytesIO) -> Image.Image | None:
     stream.seek(0)
     if not png:
         return None
+    # Not needed for arrays, and it takes as long to import as all else here.
+    from PIL.PngImagePlugin import PngImageFile
+
     try:
         image = PngImageFile(stream, "")
     except SyntaxError:
@@ -162,6 +164,8 @@ def _upright(image: Image.Image) -> Image.Image:
     # Pillow 9.4 to 10.0 turn a TIFF when they load it, and keep the tag.
     if orientation == 1 or getattr(image, "_tile_orientation", None):
         return image
+    from PIL import ImageOps
+
     return ImageOps.exif_transpose(image) or image
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bnncore.boards.fetching import fetch
 from bnncore.errors import ResourceError
 from bnncore.files import cache_folder, write_atomically
 from bnncore.records import Bitstream, Resource, UserFile
@@ -158,6 +157,9 @@ def _fetched(bitstream: Bitstream, reasons: list[str]) -> BitstreamFiles:
             f"here: {'; '.join(reasons)}. Put {names} into a folder, name it with {FOLDER}, and name their SHA-256 "
             f"digests, which 'sha256sum' prints, with {ACCEPT}"
         )
+    # It imports a web client, which every start on a machine without a board would pay for.
+    from bnncore.boards.fetching import fetch
+
     files = _cached(bit, hwh)
     try:
         for file, path in zip((hwh, bit), reversed(files)):

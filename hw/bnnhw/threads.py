@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
+import sys
 from pathlib import Path
 
 from bnnhw.errors import BackendError
@@ -33,7 +33,10 @@ def thread_count(asked: int | None = None) -> int:
         if not given.isascii() or not given.isdigit() or int(given) < 1:
             raise BackendError(f"BNNCORE_THREADS must be a whole number from 1 up, not {given!r}")
         return int(given)
-    return 1 if multiprocessing.parent_process() is not None else available_cpus()
+    # Not imported for the question alone: who has not imported it is no worker of it.
+    multiprocessing = sys.modules.get("multiprocessing")
+    worker = multiprocessing is not None and multiprocessing.parent_process() is not None
+    return 1 if worker else available_cpus()
 
 
 def available_cpus() -> int:

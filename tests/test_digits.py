@@ -214,6 +214,95 @@ def test_single_specks_and_lines(size: tuple[int, int]) -> None:
     assert see(image).shape == (28, 28)
 
 
+# -- the same, written plainly ---------------------------------------------------------------------
+
+
+def plain_otsu(ink: np.ndarray) -> float:
+    """Return the edge with the greatest variance between what is below and what is not (Otsu 1979)."""
+    counts, edges = np.histogram(ink, bins=64)
+    centres = (edges[:-1] + edges[1:]) / 2
+    best, threshold = 0.0, float(edges[1])
+    for split in range(1, 64):
+        below, above = int(counts[:split].sum()), int(counts[split:].sum())
+        if below and above:
+            # Summed in order, as a running sum is.
+            sums = np.cumsum(counts * centres)
+            means = sums[split - 1] / below, (sums[-1] - sums[split - 1]) / above
+            between = below * above * (means[0] - means[1]) ** 2
+            if between > best:
+                best, threshold = between, float(edges[split])
+    return threshold
+
+
+def plain_bold(given: np.ndarray) -> np.ndarray:
+    scale = min(1.0, 80 / max(given.shape))
+    size = (max(1, round(given.shape[1] * scale)), max(1, round(given.shape[0] * scale)))
+    ink = np.asarray(Image.fromarray(given).resize(size, Resampling.BOX))
+    stroke = ink > plain_otsu(ink)
+    edges = sum(int((np.diff(stroke.astype(int), axis=axis) != 0).sum()) for axis in (0, 1))
+    width = 2.4 * stroke.sum() / max(edges, 1)
+    wanted = 0.11 * max(ink.shape)
+    if width >= 0.8 * wanted:
+        return given
+    more = round(wanted - width)
+    padded = np.pad(ink, more)
+    height, width = (side + more for side in ink.shape)
+    return np.array(
+        [[padded[y : y + more + 1, x : x + more + 1].max() for x in range(width)] for y in range(height)]
+    )
+
+
+def plain_digit(grey: np.ndarray) -> np.ndarray:
+    """Return what ``digit`` makes of a grey picture that is none yet, in the terms of its description."""
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = float(np.median(edge))
+    ink = grey.astype(np.float32) - np.float32(paper)
+    if paper - grey.min() > grey.max() - paper:
+        ink = -ink
+    ink = np.clip(ink, 0, None)
+    canvas = np.zeros((28, 28), np.uint8)
+    if ink.max() < 16:
+        return canvas
+    rows, columns = np.nonzero(ink > plain_otsu(ink))
+    ink = plain_bold(ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1])
+    height, width = ink.shape
+    scale = min(20 / width, 20 / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    filter_ = Resampling.BOX if scale < 1 else Resampling.BICUBIC
+    ink = np.clip(np.asarray(Image.fromarray(ink).resize(size, filter_)), 0, None)
+    ink = ink * (255 / float(ink.max()))
+    height, width = ink.shape
+    row, column = (ink.sum(axis=1) @ np.arange(height)), (ink.sum(axis=0) @ np.arange(width))
+    row, column = row / float(ink.sum()), column / float(ink.sum())
+    top = min(max(round(14 - row), 0), 28 - height)
+    left = min(max(round(14 - column), 0), 28 - width)
+    canvas[top : top + height, left : left + width] = np.round(ink)
+    return canvas
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    width=st.integers(1, 140),
+    height=st.integers(1, 140),
+    lines=st.integers(0, 3),
+    pen=st.integers(1, 12),
+    noise=st.sampled_from((0, 1, 10)),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_it_is_what_the_plain_description_gives(
+    width: int, height: int, lines: int, pen: int, noise: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    page = Image.new("L", (width, height), int(rng.integers(0, 256)))
+    for _ in range(lines):
+        points = list(zip(rng.integers(0, width, 3).tolist(), rng.integers(0, height, 3).tolist()))
+        ImageDraw.Draw(page).line(points, fill=int(rng.integers(0, 256)), width=pen)
+    grey = np.clip(np.asarray(page) + rng.normal(0, noise, (height, width)), 0, 255).astype(np.uint8)
+    # As colour, so that no picture passes for a digit as it is.
+    found = digit(Image.fromarray(grey).convert("RGB"), LFC)
+    assert np.array_equal(np.asarray(found), plain_digit(grey))
+
+
 # -- what is a digit already -----------------------------------------------------------------------
 
 

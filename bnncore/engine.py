@@ -77,7 +77,7 @@ class Engine:
                     failure.__cause__ = error
                     break
             if batch:
-                seen = np.stack(batch)
+                seen = np.array(batch)
                 yield from self._predictions(seen, self.executor.scores(seen), start)
             if failure is not None:
                 raise failure
@@ -115,8 +115,9 @@ class Engine:
 
 def _highest_bit(row: npt.NDArray[np.int32]) -> int:
     """Return the index of the last 1 among zeros, or 0 if there is none."""
-    # Two calls, where numpy would need six. Of the four bytes of a 1, in either order, only one is not 0.
-    return max(row.tobytes().rfind(1) // row.itemsize, 0)
+    # Fewer calls than in numpy. Of the bytes of a 1, in either order, one is not 0.
+    place = row.tobytes().rfind(1)
+    return place // row.itemsize if place > 0 else 0
 
 
 def _spread(topology: Topology) -> float:

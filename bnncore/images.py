@@ -32,13 +32,14 @@ _ORIENTATION = 0x0112
 _open_lock = threading.Lock()
 
 
-def open_image(source: Source, *, upright: bool = True) -> Image.Image:
+def open_image(source: Source, *, upright: bool = True, jpeg_side: int | None = None) -> Image.Image:
     """Return a decoded picture, upright unless told otherwise.
 
     Args:
         source: a path, the bytes of a picture file, a PIL image, or a uint8 array [H, W], [H, W, 1], [H, W, 3] or
             [H, W, 4].
         upright: apply the EXIF orientation.
+        jpeg_side: let a JPEG file be decoded smaller, each side of so many pixels at least; None for all of it.
 
     Returns:
         A picture of any mode but 16- and 32-bit grey, which are reduced to 8 bits. It may be the
@@ -65,6 +66,9 @@ def open_image(source: Source, *, upright: bool = True) -> Image.Image:
     if 0 in image.size:
         raise InputError(f"{where}: expected a picture, found {image.size[0]}x{image.size[1]} pixels")
     try:
+        if jpeg_side is not None and image is not source:
+            # Only JPEG decoders heed it; an image of the caller's stays as it is.
+            image.draft(None, (jpeg_side, jpeg_side))
         image.load()
         # Many PNG files hold nothing but pixels, so there is no orientation to look for.
         plain = image is not source and image.format == "PNG" and not image.info

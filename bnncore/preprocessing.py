@@ -106,6 +106,7 @@ class Pipeline:
 
     def __init__(self, declared: Preprocessing, given: Input) -> None:
         self._input = given
+        self._jpeg_side = declared.jpeg_side
         self._shape = given.shape
         self._size = (given.width, given.height)
         self._mode = {1: "L", 3: "RGB"}.get(given.channels)
@@ -136,7 +137,7 @@ class Pipeline:
                 return source
             if source.shape == (*self._shape, 1):
                 return source[..., 0]
-        image = open_image(source)
+        image = open_image(source, jpeg_side=self._jpeg_side)
         if self._function is not None:
             # A plugin's function may work in place, and the image may be the caller's own.
             image = image.copy() if image is source else image

@@ -44,6 +44,12 @@ def _import_path(instance: Any, attribute: Any, value: Any) -> None:
         raise ValueError(f"{kind}.{attribute.name} must be like 'package.module:name', not {value!r}")
 
 
+def _positive(instance: Any, attribute: Any, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        kind = type(instance).__name__
+        raise ValueError(f"{kind}.{attribute.name} must be a whole number from 1 up, not {value!r}")
+
+
 def _relative(instance: Any, attribute: Any, value: Any) -> None:
     parts = value.split("/")
     if value.startswith("/") or "\\" in value or any(part in ("", ".", "..") for part in parts):
@@ -123,12 +129,16 @@ class Preprocessing:
         steps: applied in order to an upright picture; the last leaves the input's shape.
         function: import path of ``function(image, input) -> uint8 array`` instead of steps; it is
             given a ``PIL.Image.Image`` and a ``bnnhw.topology.Input``.
+        jpeg_side: lets JPEG files be decoded at a half, a quarter or an eighth of their size, as long as each
+            side keeps so many pixels. Large photographs take a fraction of the time, and their pixels
+            differ a little. None decodes every pixel.
     """
 
     steps: tuple[Step, ...] = field(
         default=(), converter=_steps, validator=deep_iterable(instance_of(Step), instance_of(tuple))
     )
     function: str | None = field(default=None, validator=optional(_import_path))
+    jpeg_side: int | None = field(default=None, validator=optional(_positive))
 
     def __attrs_post_init__(self) -> None:
         if bool(self.steps) == (self.function is not None):

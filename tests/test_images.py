@@ -380,6 +380,37 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+# -- JPEG files decoded smaller --------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 900), st.integers(1, 900), st.integers(1, 300))
+def test_a_jpeg_decoded_smaller_keeps_its_sides_and_its_shape(width: int, height: int, side: int) -> None:
+    found = open_image(encoded(picture(width=width, height=height), "JPEG"), jpeg_side=side)
+    scale = next(s for s in (8, 4, 2, 1) if min(width, height) >= s * side or s == 1)
+    assert found.size == (-(-width // scale), -(-height // scale))
+
+
+def test_a_jpeg_decoded_smaller_shows_the_same_picture() -> None:
+    data = encoded(picture(width=800, height=400), "JPEG", quality=95)
+    found = open_image(data, jpeg_side=100)
+    assert found.size == (200, 100)
+    assert np.abs(pixels(found) - pixels(open_image(data).resize((200, 100), Image.BOX))).mean() < 2
+
+
+def test_a_jpeg_decoded_smaller_is_upright() -> None:
+    assert open_image(oriented(picture(width=400, height=240), 6, "JPEG"), jpeg_side=60).size == (60, 100)
+
+
+def test_nothing_but_a_jpeg_file_is_decoded_smaller(tmp_path: Path) -> None:
+    image = picture(width=64, height=64)
+    path = tmp_path / "p.jpg"
+    image.save(path)
+    for source in (encoded(image, "PNG"), encoded(image, "WEBP"), image, Image.open(path), np.asarray(image)):
+        assert open_image(source, jpeg_side=8).size == (64, 64)
+    assert open_image(path, jpeg_side=8).size == (8, 8)
+
+
 # -- damage ----------------------------------------------------------------------------------------
 
 FORMS = ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"]

@@ -315,6 +315,25 @@ def test_a_mode_that_cannot_be_converted_is_an_input_error(
         pipeline(CNV, *steps)(Image.new("LAB", (32, 32)))
 
 
+def test_a_jpeg_is_decoded_smaller_only_where_that_is_declared() -> None:
+    buffer = io.BytesIO()
+    noise(640, 480).save(buffer, "JPEG")
+    steps = (Step(operation="letterbox"),)
+    whole = Pipeline(Preprocessing(steps=steps), CNV)(buffer.getvalue())
+    assert np.array_equal(whole, original(Image.open(buffer)))
+    smaller = Pipeline(Preprocessing(steps=steps, jpeg_side=60), CNV)(buffer.getvalue())
+    eighth = Image.open(buffer)
+    eighth.draft(None, (80, 60))
+    assert np.array_equal(smaller, original(eighth))
+    assert not np.array_equal(smaller, whole)
+
+
+@pytest.mark.parametrize("side", [0, -1, 2.5, True, "64"])
+def test_an_impossible_side_is_refused(side: Any) -> None:
+    with pytest.raises(ValueError, match=r"Preprocessing\.jpeg_side must be a whole number from 1 up, not"):
+        Preprocessing(steps=(Step(operation="letterbox"),), jpeg_side=side)
+
+
 # -- a function of a plugin ------------------------------------------------------------------------
 
 

@@ -91,3 +91,16 @@ for name in names:
 assert not [name for name in heavy if name in sys.modules], "get, card and classes"
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_first_answer_imports_nothing_that_it_does_not_need():
+    script = """
+import sys
+import bnncore
+import numpy
+clf = bnncore.get("mnist_lfc")
+clf.classify(numpy.zeros((28, 28), numpy.uint8))
+unneeded = ("http.client", "ssl", "multiprocessing", "PIL.PngImagePlugin", "PIL.ImageOps")
+assert [name for name in unneeded if name in sys.modules] == []
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -15,7 +15,7 @@ from bnnhw.topology import Topology, matrix_stages
 
 from bnncore.errors import InputError
 from bnncore.images import Source
-from bnncore.prediction import Prediction
+from bnncore.prediction import Origin, Prediction
 from bnncore.preprocessing import Pipeline
 
 __all__ = ["Engine"]
@@ -43,19 +43,18 @@ class Engine:
         self.executor = executor
         # The network may have more outputs than there are classes.
         self._count = len(classes)
-        self._first = (0, slice(self._count))
-        self._output = topology.output
         self._bits = topology.output == "bits"
-        self._spread = _spread(topology)
+        self._origin = Origin(
+            classes=classes, output=topology.output, spread=_spread(topology), backend=executor.name
+        )
 
     def classify(self, source: Source) -> Prediction:
         """Return the prediction for one picture."""
         start = time.perf_counter()
         seen = self.pipeline(source)
-        row = self.executor.scores(seen[None])[self._first]
-        row.setflags(write=False)
-        index = _highest_bit(row) if self._bits else int(row.argmax())
-        return self._prediction(index, row, seen, time.perf_counter() - start)
+        row = self.executor.scores(seen[None])[0]
+        index = self._winner(row)
+        return Prediction(index, row, self._origin, time.perf_counter() - start, seen)
 
     def stream(self, sources: Iterable[Source]) -> Iterator[Prediction]:
         """Yield a prediction for each picture, in order, holding one batch at a time.
@@ -93,31 +92,20 @@ class Engine:
     def _predictions(
         self, seen: npt.NDArray[np.uint8], scores: npt.NDArray[np.int32], start: float
     ) -> list[Prediction]:
-        scores = scores[:, : self._count]
-        scores.setflags(write=False)
-        if self._bits:
-            winners = [_highest_bit(row) for row in scores]
-        else:
-            winners = scores.argmax(axis=1).tolist()
+        winners = [self._winner(row) for row in scores]
         seconds = (time.perf_counter() - start) / len(seen)
         return [
-            self._prediction(index, row, image, seconds) for index, row, image in zip(winners, scores, seen)
+            Prediction(index, row, self._origin, seconds, image)
+            for index, row, image in zip(winners, scores, seen)
         ]
 
-    def _prediction(
-        self, index: int, row: npt.NDArray[np.int32], seen: npt.NDArray[np.uint8], seconds: float
-    ) -> Prediction:
-        classes = self.classes
-        return Prediction(
-            index, classes[index], row, classes, self._output, self._spread, self.executor.name, seconds, seen
-        )
-
-
-def _highest_bit(row: npt.NDArray[np.int32]) -> int:
-    """Return the index of the last 1 among zeros, or 0 if there is none."""
-    # Fewer calls than in numpy. Of the bytes of a 1, in either order, one is not 0.
-    place = row.tobytes().rfind(1)
-    return place // row.itemsize if place > 0 else 0
+    def _winner(self, row: npt.NDArray[np.int32]) -> int:
+        """Return the first maximum of the classes, or the highest bit set (0 if none is)."""
+        if not self._bits:
+            return int(row[: self._count].argmax())
+        # Fewer calls than in numpy. Of the bytes of a 1, in either order, one is not 0.
+        place = row.tobytes().rfind(1, 0, self._count * row.itemsize)
+        return place // row.itemsize if place > 0 else 0
 
 
 def _spread(topology: Topology) -> float:

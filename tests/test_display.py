@@ -19,6 +19,7 @@ from bnncore.card import Card, Metric
 from bnncore.display import time_text
 from bnncore.formats.npz import npz_bytes
 from bnncore.placeholder import random_network
+from bnncore.prediction import Origin
 
 _VOID = {"img", "br"}
 
@@ -85,16 +86,8 @@ class TestPrediction:
         assert page.tags.count("b") == 1
 
     def test_says_when_no_class_responded(self) -> None:
-        prediction = Prediction(
-            index=0,
-            label="0",
-            scores=np.zeros(2, np.int32),
-            classes=("0", "1"),
-            output="bits",
-            spread=0.0,
-            backend="cpu",
-            seconds=1e-5,
-        )
+        origin = Origin(classes=("0", "1"), output="bits", spread=0.0, backend="cpu")
+        prediction = Prediction(0, np.zeros(2, np.int32), origin, seconds=1e-5)
         html = prediction._repr_html_()
         assert "no class responded" in Page(html).text
         assert pictures(html) == []
@@ -106,17 +99,9 @@ class TestPrediction:
         assert "seen" not in text
 
     def test_image_of_another_depth_is_left_out(self) -> None:
-        prediction = Prediction(
-            index=0,
-            label="x",
-            scores=np.array([1, 2], np.int32),
-            classes=("x", "y"),
-            output="scores",
-            spread=1.0,
-            backend="numpy",
-            seconds=1.0,
-            seen=np.zeros((4, 4, 7), np.uint8),
-        )
+        origin = Origin(classes=("x", "y"), output="scores", spread=1.0, backend="numpy")
+        seen = np.zeros((4, 4, 7), np.uint8)
+        prediction = Prediction(0, np.array([1, 2], np.int32), origin, seconds=1.0, seen=seen)
         assert pictures(prediction._repr_html_()) == []
 
 

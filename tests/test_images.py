@@ -311,6 +311,19 @@ def test_an_upright_picture_is_not_turned_twice() -> None:
     assert open_image(found).size == found.size == (24, 40)
 
 
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"eXIf", b"II*\0" + struct.pack("<IHHHII", 8, 1, 0x0112, 3, 1, 6) + bytes(4)),
+        (b"iTXt", b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="6"/>'),
+    ],
+)
+def test_an_orientation_after_the_pixels_counts(kind: bytes, data: bytes) -> None:
+    png = encoded(picture(width=40, height=24), "PNG")
+    end = png.index(b"IEND") - 4
+    assert open_image(png[:end] + _chunk(kind, data) + png[end:]).size == (24, 40)
+
+
 def test_an_orientation_that_the_caller_set_counts() -> None:
     image = Image.open(io.BytesIO(encoded(picture(width=40, height=24), "PNG")))
     image.getexif()[0x0112] = 6

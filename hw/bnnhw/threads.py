@@ -33,10 +33,16 @@ def thread_count(asked: int | None = None) -> int:
         if not given.isascii() or not given.isdigit() or int(given) < 1:
             raise BackendError(f"BNNCORE_THREADS must be a whole number from 1 up, not {given!r}")
         return int(given)
-    # Not imported for the question alone: who has not imported it is no worker of it.
-    multiprocessing = sys.modules.get("multiprocessing")
-    worker = multiprocessing is not None and multiprocessing.parent_process() is not None
-    return 1 if worker else available_cpus()
+    return 1 if _in_worker() else available_cpus()
+
+
+def _in_worker() -> bool:
+    """Tell whether this process is a worker of ``multiprocessing``, without an import just for the question."""
+    if "multiprocessing" not in sys.modules:
+        return False
+    import multiprocessing
+
+    return multiprocessing.parent_process() is not None
 
 
 def available_cpus() -> int:

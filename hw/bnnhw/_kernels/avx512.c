@@ -1,12 +1,18 @@
 /* x86-64 with AVX-512: VPOPCNTDQ counts bits, VPTERNLOG compares and masks, VNNI multiplies the first layer's bytes.
  *
- * Lanes are neurons: 16 in a register of 32-bit lanes, and one word of activations is broadcast to all of
- * them. So there are no sums across lanes, and a comparison yields packed output bits.
+ * Lanes are neurons: 16 in a register of 32-bit lanes, 4 registers for a group, and one word of activations is
+ * broadcast to all of them. So there are no sums across lanes, and a comparison yields packed output bits.
  *
- * Packed: int32 negated limits [threshold][group][half][register][lane], then
- * uint32 weights [group][half][plane][word][low, high][register][lane]
- * where a half is 32 neurons in 2 registers, and low and high are the halves of a 64-bit word of inputs.
- * Neurons are dealt to registers as vpackssdw collects them: see place().
+ * One-bit layers take words in threes, as carry-save adders do. Let d1, d2, d3 be the bits in which three words
+ * differ from their weights; then the count for all three is popcount(parity) + 2 * popcount(majority). The parity
+ * d1 ^ d2 ^ d3 is that of the inputs, made once for a map, compared with that of the weights, made when packing;
+ * and it makes up for d3 in the majority. That takes 8 operations, where counting each word by itself takes 9.
+ * The three are words of neighbouring pixels, or neighbours in the row of a dense layer; what a window has beyond
+ * a multiple of three is counted singly.
+ *
+ * Packed: int32 negated limits [threshold][group][lane], then for [group][plane][run] the weights of a run in the
+ * order in which they are used: uint32 [low, high][register][first, second, parity][lane] for three words, and
+ * [low, high][register][lane] for one; low and high are the halves of a 64-bit word of inputs.
  */
 #include "layer.h"
 #if BNN_X86
@@ -22,67 +28,110 @@
 #include "used.h"
 #include "walk.h"
 
-enum { HALF = 32, REGISTERS = 2, LANES = 16, WORD = 2 * REGISTERS * LANES };
+enum { REGISTERS = 4, LANES = 16, WORD = 2 * BNN_GROUP };
 
 /* Keep a vector in its register and its place: left alone, compilers regroup sums until they run out of
  * registers, or load the same weights again for each use, which is what the processor has least of. */
 #define PIN(vector) __asm__("" : "+v"(vector))
 
-/* A word of activations may be read through this type, whatever wrote it. */
+/* Bytes may be read through this type. */
 typedef int32_t __attribute__((may_alias)) half_word;
 
-static ptrdiff_t words(const bnn_layer *layer) { return (ptrdiff_t)layer->planes * layer->runs * layer->run; }
+/* Where a neuron of a group is among its lanes: packing them to 16 and then to 8 bits takes neighbours from two
+ * registers in turn, and so leaves them in order. */
+static int place(int neuron) {
+    return (neuron % 16 / 8 * 2 + neuron % 8 / 4) * LANES + neuron / 16 * 4 + neuron % 4;
+}
 
-/* Where a neuron of a half is among its 2 * 16 lanes: packing them to 16 bits takes 4 lanes from each register
- * in turn, so neurons that are to end up as neighbours alternate in fours. */
-static int place(int neuron) { return neuron % 8 / 4 * LANES + neuron / 8 * 4 + neuron % 4; }
+/* Scores are stored as they are, and the few of a last layer then lie in few registers. */
+static int same(int neuron) { return neuron; }
+
+typedef int placement(int);
+
+static placement *placement_of(const bnn_layer *layer) { return layer->result <= BNN_TWO_BIT ? place : same; }
 
 static int thresholds(const bnn_layer *layer) { return layer->result == BNN_TWO_BIT ? 2 : 1; }
 
 static ptrdiff_t limits_size(const bnn_layer *layer) { return (ptrdiff_t)thresholds(layer) * layer->groups * BNN_GROUP; }
 
-BNN_INLINE const int32_t *limits_of(const bnn_layer *layer, int threshold, int group, int half) {
-    return (const int32_t *)layer->weights + (threshold * layer->groups + group) * BNN_GROUP + half * HALF;
+BNN_INLINE const int32_t *limits_of(const bnn_layer *layer, int threshold, int group) {
+    return (const int32_t *)layer->weights + (threshold * layer->groups + group) * BNN_GROUP;
 }
 
-BNN_INLINE const void *weights_of(const bnn_layer *layer) {
-    return (const int32_t *)layer->weights + limits_size(layer);
+BNN_INLINE const void *weights_of(const bnn_layer *layer) { return (const int32_t *)layer->weights + limits_size(layer); }
+
+/* Weights of a group, in elements of uint32. */
+BNN_INLINE ptrdiff_t group_size(const bnn_layer *layer) {
+    return (ptrdiff_t)layer->planes * layer->runs * layer->run * WORD;
 }
 
 static size_t packed(const bnn_layer *layer) {
-    size_t bytes = (size_t)layer->groups * 2 * (size_t)words(layer) * WORD * sizeof(uint32_t);
+    size_t bytes = (size_t)layer->groups * (size_t)group_size(layer) * sizeof(uint32_t);
     if (layer->kind == BNN_BYTES) bytes = bnn_dots_packed(layer);
     return (size_t)limits_size(layer) * sizeof(int32_t) + bytes;
 }
 
+/* Words from one pixel to the next. A single run, as of a dense layer, may be cut anywhere. */
+BNN_INLINE int pixel(const bnn_layer *layer) { return layer->runs == 1 ? 1 : layer->run / layer->runs; }
+
+/* How often a run has three pixels. Ternary inputs are masked, and have no parity of their own. */
+BNN_INLINE int threes(const bnn_layer *layer) {
+    return layer->kind == BNN_BITS ? layer->run / (3 * pixel(layer)) : 0;
+}
+
+static void pack_run(const bnn_layer *layer, const uint64_t *row, int reg, uint32_t *lane) {
+    const int next = pixel(layer), counted = threes(layer) * 3 * next;
+    for (int first = 0; first < counted; first += 3 * next) {
+        for (int i = first; i < first + next; i++) {
+            const uint64_t three[3] = {row[i], row[i + next], row[i] ^ row[i + next] ^ row[i + 2 * next]};
+            for (int high = 0; high < 2; high++, lane += 3 * BNN_GROUP) {
+                for (int j = 0; j < 3; j++) lane[(reg * 3 + j) * LANES] = (uint32_t)(three[j] >> (32 * high));
+            }
+        }
+    }
+    for (int i = counted; i < layer->run; i++) {
+        for (int high = 0; high < 2; high++, lane += BNN_GROUP) lane[reg * LANES] = (uint32_t)(row[i] >> (32 * high));
+    }
+}
+
 static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
-    const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;
+    placement *placed = placement_of(layer);
     int32_t *limit = to;
     uint32_t *weight = (uint32_t *)to + limits_size(layer);
     for (ptrdiff_t i = 0; i < limits_size(layer); i++) {
-        limit[i / HALF * HALF + place((int)(i % HALF))] = -layer->limits[i];
+        limit[i / BNN_GROUP * BNN_GROUP + placed((int)(i % BNN_GROUP))] = -layer->limits[i];
     }
     if (layer->kind == BNN_BYTES) {
-        bnn_dots_pack(layer, rows->bytes, place, HALF, (int8_t *)weight);
+        bnn_dots_pack(layer, rows->bytes, placed, BNN_GROUP, (int8_t *)weight);
         return;
     }
     for (int plane = 0; plane < layer->planes; plane++) {
         for (int output = 0; output < layer->outputs; output++) {
-            uint32_t *lane =
-                weight + (output / HALF * words(layer) + plane * window) * WORD + place(output % HALF);
-            for (ptrdiff_t word = 0; word < window; word++) {
-                const uint64_t bits = rows->bits[(plane * (ptrdiff_t)layer->outputs + output) * window + word];
-                lane[word * WORD] = (uint32_t)bits;
-                lane[word * WORD + HALF] = (uint32_t)(bits >> 32);
+            const int lane = placed(output % BNN_GROUP);
+            for (int run = 0; run < layer->runs; run++) {
+                const ptrdiff_t from = ((ptrdiff_t)plane * layer->outputs + output) * layer->runs + run;
+                const ptrdiff_t at = ((ptrdiff_t)(output / BNN_GROUP) * layer->planes + plane) * layer->runs + run;
+                pack_run(layer, rows->bits + from * layer->run, lane / LANES,
+                         weight + at * layer->run * WORD + lane % LANES);
             }
         }
     }
 }
 
-/* Ternary layers keep the number of inputs that are not zero, for each window. */
+/* One-bit layers keep the parities of a map, of all images only where these are the windows of a dense layer;
+ * ternary ones the number of inputs that are not zero, for each window. */
 static size_t scratch(const bnn_layer *layer, int images) {
     if (layer->kind == BNN_BYTES) return bnn_dots_scratch(layer);
-    return layer->kind == BNN_BITS ? 0 : bnn_used_size(layer, images);
+    if (layer->kind == BNN_TERNARY) return bnn_used_size(layer, images);
+    return (size_t)(bnn_is_dense(layer) ? images : 1) * (size_t)layer->in_image * sizeof(uint64_t);
+}
+
+/* Parities of each word and those of the next two pixels; those that would end past the map are of no window. */
+static void parities(const bnn_layer *layer, const uint64_t *in, int images, uint64_t *parity) {
+    const int next = pixel(layer);
+    const ptrdiff_t count = images * layer->in_image - 2 * next;
+    if (threes(layer) == 0) return;
+    for (ptrdiff_t i = 0; i < count; i++) parity[i] = in[i] ^ in[i + next] ^ in[i + 2 * next];
 }
 
 BNN_INLINE __m512i load(const void *from) {
@@ -91,154 +140,196 @@ BNN_INLINE __m512i load(const void *from) {
     return vector;
 }
 
-/* Weights that differ from the inputs of a word. The broadcast is part of the instruction: made by itself, as
- * compilers prefer where two registers share it, it takes time from the arithmetic (Zen 4). */
-BNN_INLINE __m512i compare(__m512i bits, const half_word *sign) {
+/* The following are written out, with addresses of a register and an index: compilers would make a broadcast by
+ * itself where two registers share it, and would keep more addresses than there are registers. Half a word of
+ * inputs is broadcast to all lanes. */
+#define MAP(map) "r"(map), "m"(*(const uint64_t(*)[])(map))
+
+/* Add to a sum the bits of a half word, `at` bytes into the map, that differ from their weights. */
+BNN_INLINE __m512i count_one(__m512i sum, __m512i weight, const uint64_t *map, ptrdiff_t at) {
     __m512i differ;
-    __asm__("vpxord %2%{1to16%}, %1, %0" : "=v"(differ) : "v"(bits), "m"(*sign));
-    return differ;
+    __asm__("vpxord (%3,%5)%{1to16%}, %2, %1\n\t"
+            "vpopcntd %1, %1\n\t"
+            "vpaddd %1, %0, %0"
+            : "+v"(sum), "=&v"(differ)
+            : "v"(weight), MAP(map), "r"(at));
+    return sum;
 }
 
-/* The same for inputs that may be 0: one instruction compares and masks. */
-BNN_INLINE __m512i compare_ternary(__m512i bits, const half_word *sign, const half_word *used) {
+/* The same for inputs that may be 0: those that are not are the next word. */
+BNN_INLINE __m512i count_ternary(__m512i sum, __m512i weight, const uint64_t *map, ptrdiff_t at) {
     __m512i differ;
-    __asm__("vpbroadcastd %2, %0\n\tvpternlogd $0x28, %3%{1to16%}, %1, %0"
-            : "=&v"(differ)
-            : "v"(bits), "m"(*sign), "m"(*used));
-    return differ;
+    __asm__("vpbroadcastd (%3,%5), %1\n\t"
+            "vpternlogd $0x28, 8(%3,%5)%{1to16%}, %2, %1\n\t"
+            "vpopcntd %1, %1\n\t"
+            "vpaddd %1, %0, %0"
+            : "+v"(sum), "=&v"(differ)
+            : "v"(weight), MAP(map), "r"(at));
+    return sum;
+}
+
+/* The same for three, of which the last is the parity. The majority is d1 where d1 and d2 agree, and else d3, which
+ * then is the opposite of the parity. VPDPBUSD doubles its count and adds it in one operation. */
+BNN_INLINE __m512i count_three(__m512i sum, const __m512i *weight, __m512i twos, const uint64_t *map, ptrdiff_t first,
+                               ptrdiff_t second, ptrdiff_t all) {
+    __m512i parity, majority, other;
+    __asm__("vpxord (%7,%9)%{1to16%}, %4, %2\n\t"
+            "vpxord (%7,%10)%{1to16%}, %5, %3\n\t"
+            "vpxord (%7,%11)%{1to16%}, %6, %1\n\t"
+            "vpternlogd $0xd4, %1, %3, %2\n\t"
+            "vpopcntd %1, %1\n\t"
+            "vpopcntd %2, %2\n\t"
+            "vpaddd %1, %0, %0\n\t"
+            "vpdpbusd %12, %2, %0"
+            : "+v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
+            : "v"(weight[0]), "v"(weight[1]), "v"(weight[2]), MAP(map), "r"(first), "r"(second), "r"(all), "v"(twos));
+    return sum;
 }
 
 /* Sums are variables with numbers, not arrays: compilers keep arrays in memory as soon as loops index them.
- * Sum s belongs to window s / registers and register s % registers; numbers past the last vanish. */
-#define LOAD(to, from) \
-    to[0] = load(weight + (from)); \
-    to[1] = load(weight + (from) + LANES); \
-    to[2] = halves == 1 ? to[0] : load(weight + next + (from)); \
-    to[3] = halves == 1 ? to[1] : load(weight + next + (from) + LANES);
-#define EIGHT(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+ * Sum s belongs to window s / 4 and register s % 4; those that are not wanted vanish. */
+#define FOUR(DO, w) DO(w, 0, s##w##0) DO(w, 1, s##w##1) DO(w, 2, s##w##2) DO(w, 3, s##w##3)
+#define SIXTEEN(DO) FOUR(DO, 0) FOUR(DO, 1) FOUR(DO, 2) FOUR(DO, 3)
+#define BY_REGISTER(DO, r) DO(0, r, s0##r) DO(1, r, s1##r) DO(2, r, s2##r) DO(3, r, s3##r)
 
 /* Values start at minus the limit where that is all that is asked of them: then those that fire are negative. */
 BNN_INLINE int starts_low(const bnn_layer *layer, int ternary) { return layer->result == BNN_ONE_BIT && !ternary; }
 
-/* Bits of the negative ones among the values of half a group. */
-BNN_INLINE uint32_t negative(__m512i low, __m512i high) {
-    return _cvtmask32_u32(_mm512_movepi16_mask(_mm512_packs_epi32(low, high)));
-}
-
-BNN_INLINE uint32_t below(__m512i low, __m512i high, const int32_t *limit) {
-    return negative(_mm512_add_epi32(low, _mm512_loadu_si512(limit)),
-                    _mm512_add_epi32(high, _mm512_loadu_si512(limit + LANES)));
-}
-
-/* Store what becomes of the values of half a group at one position. */
-BNN_INLINE void finish(const bnn_layer *layer, int group, int half, int low_start, __m512i low, __m512i high,
-                       void *out, ptrdiff_t at) {
-    if (layer->result == BNN_ONE_BIT) {
-        const uint32_t bits = low_start ? negative(low, high) : below(low, high, limits_of(layer, 0, group, half));
-        memcpy((char *)((uint64_t *)out + at) + half * sizeof bits, &bits, sizeof bits);
-    } else if (layer->result == BNN_TWO_BIT) {
-        const uint32_t lower = below(low, high, limits_of(layer, 0, group, half));
-        const uint32_t upper = below(low, high, limits_of(layer, 1, group, half));
-        const uint32_t used = upper | ~lower;
-        char *word = (char *)((uint64_t *)out + at) + half * sizeof upper;
-        memcpy(word, &upper, sizeof upper);
-        memcpy(word + sizeof(uint64_t), &used, sizeof used);
-    } else {
-        int32_t lanes[HALF], value[HALF];
-        _mm512_storeu_si512(lanes, low);
-        _mm512_storeu_si512(lanes + LANES, high);
-        for (int i = 0; i < HALF; i++) value[i] = lanes[place(i)];
-        bnn_store_scores(layer, group * BNN_GROUP + half * HALF, HALF, value, (int32_t *)out + at + half * HALF);
-    }
-}
-
-BNN_INLINE __m512i start(const bnn_layer *layer, int group, int half, int reg, int low) {
+BNN_INLINE __m512i start(const bnn_layer *layer, int group, int reg, int low) {
     if (!low) return _mm512_setzero_si512();
-    return _mm512_loadu_si512(limits_of(layer, 0, group, half) + reg * LANES);
+    return _mm512_loadu_si512(limits_of(layer, 0, group) + reg * LANES);
 }
 
-/* Count the inputs that differ from their weights, for `count` windows and `halves` halves of a group (both
- * constants), and store what becomes of them. For ternary inputs one operation compares and masks. */
-BNN_INLINE void windows(const bnn_layer *layer, const bnn_span *span, const uint64_t *const *window,
-                        const int32_t *const *used, void *out, int ternary, int half, int count, int halves) {
-    const int registers = halves * REGISTERS, step = ternary ? 2 : 1;
+typedef struct {
+    __m512i r[REGISTERS];
+} group_values;
+
+/* Bits of the negative values of a group. */
+BNN_INLINE uint64_t negative(group_values v) {
+    const __m512i low = _mm512_packs_epi32(v.r[0], v.r[1]), high = _mm512_packs_epi32(v.r[2], v.r[3]);
+    return _cvtmask64_u64(_mm512_movepi8_mask(_mm512_packs_epi16(low, high)));
+}
+
+BNN_INLINE uint64_t below(group_values v, const int32_t *limit) {
+    for (int r = 0; r < REGISTERS; r++) v.r[r] = _mm512_add_epi32(v.r[r], _mm512_loadu_si512(limit + r * LANES));
+    return negative(v);
+}
+
+/* Store what becomes of the values of a group at one position. */
+BNN_INLINE void finish(const bnn_layer *layer, int group, int low_start, group_values v, void *out, ptrdiff_t at) {
+    if (layer->result == BNN_ONE_BIT) {
+        ((uint64_t *)out)[at] = low_start ? negative(v) : below(v, limits_of(layer, 0, group));
+    } else if (layer->result == BNN_TWO_BIT) {
+        bnn_store_ternary(below(v, limits_of(layer, 0, group)), below(v, limits_of(layer, 1, group)),
+                          (uint64_t *)out + at);
+    } else {
+        int32_t value[BNN_GROUP];
+        for (int r = 0; r < REGISTERS; r++) _mm512_storeu_si512(value + r * LANES, v.r[r]);
+        bnn_store_scores(layer, group * BNN_GROUP, BNN_GROUP, value, (int32_t *)out + at);
+    }
+}
+
+/* The windows of a tile, the distance in bytes from any word of the map to its parity, and the counts of inputs
+ * that are not zero. */
+typedef struct {
+    const uint64_t *map[BNN_TILE];
+    ptrdiff_t parity;
+    const int32_t *used[BNN_TILE];
+} places;
+
+#define BEGIN(w, r, sum) __m512i sum = start(layer, span->group, r, low_start);
+
+/* Count the inputs that differ from their weights, for `count` windows and `registers` registers of neurons (both
+ * constants, as is `ternary`), and store what becomes of them. */
+BNN_INLINE void windows(const bnn_layer *layer, const bnn_span *span, const places *at, void *out, int ternary,
+                        int count, int registers) {
+    enum { HALF = sizeof(half_word), ALL = sizeof(uint64_t) };
     const int low_start = starts_low(layer, ternary);
-    const ptrdiff_t next = words(layer) * WORD;
-    const uint32_t *weight = (const uint32_t *)weights_of(layer) + (span->group * 2 + half) * next;
-#define BEGIN(s) \
-    __m512i sum##s = start(layer, span->group, half + s % registers / REGISTERS, s % REGISTERS, low_start);
-#define ADD(s) \
-    if (s < count * registers) { \
-        const half_word *word = (const half_word *)(window[s / registers] + from + step * i) + high; \
-        const __m512i differ = ternary ? compare_ternary(row[s % registers], word, word + 2) \
-                                       : compare(row[s % registers], word); \
-        sum##s = _mm512_add_epi32(sum##s, _mm512_popcnt_epi32(differ)); \
-        PIN(sum##s); \
+    const ptrdiff_t step = ternary ? 2 * ALL : ALL, next = pixel(layer) * ALL, parity = at->parity;
+    const int triples = threes(layer), singles = layer->run - triples * 3 * pixel(layer);
+    const uint32_t *weight = (const uint32_t *)weights_of(layer) + span->group * group_size(layer);
+    const uint64_t *const map0 = at->map[0], *const map1 = at->map[1], *const map2 = at->map[2], *const map3 = at->map[3];
+    const __m512i twos = _mm512_set1_epi8(2);
+#define THREE(w, r, sum) \
+    if (w < count && r < registers) sum = count_three(sum, row, twos, map##w, i, i + next, i + parity);
+#define ONE(w, r, sum) \
+    if (w < count && r < registers) sum = ternary ? count_ternary(sum, row, map##w, i) : count_one(sum, row, map##w, i);
+#define THREE_ROWS(r) \
+    if (r < registers) { \
+        const __m512i row[3] = {load(weight + 3 * r * LANES), load(weight + (3 * r + 1) * LANES), \
+                                load(weight + (3 * r + 2) * LANES)}; \
+        BY_REGISTER(THREE, r) \
     }
-#define VALUE(s) \
-    if (ternary && s < count * registers) { \
-        const __m512i offset = _mm512_set1_epi32(layer->alpha * *used[s / registers]); \
-        sum##s = _mm512_sub_epi32(_mm512_sll_epi32(sum##s, shift), offset); \
+#define ONE_ROW(r) \
+    if (r < registers) { \
+        const __m512i row = load(weight + r * LANES); \
+        BY_REGISTER(ONE, r) \
     }
-#define FINISH(pair, low, high) \
-    if (pair < count * halves) { \
-        finish(layer, span->group, half + pair % halves, low_start, low, high, out, \
-               span->out + pair / halves * span->out_step); \
-    }
-    EIGHT(BEGIN)
+    SIXTEEN(BEGIN)
     for (int plane = 0; plane < layer->planes; plane++) {
         for (int run = 0; run < layer->runs; run++) {
-            const ptrdiff_t from = run * layer->in_row;
-            for (int i = 0; i < layer->run; i++, weight += WORD) {
-                __m512i row[4];
-                int high = 0;
-                LOAD(row, 0)
-                EIGHT(ADD)
-                high = 1;
-                LOAD(row, HALF)
-                EIGHT(ADD)
+            ptrdiff_t i = run * layer->in_row * ALL;
+            for (int three = 0; three < triples; three++, i += 2 * next) {
+                for (const ptrdiff_t end = i + next; i < end; i += HALF, weight += 3 * BNN_GROUP) {
+                    THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
+                }
+            }
+            for (int single = 0; single < singles; single++, i += step - ALL) {
+                for (const ptrdiff_t end = i + ALL; i < end; i += HALF, weight += BNN_GROUP) {
+                    ONE_ROW(0) ONE_ROW(1) ONE_ROW(2) ONE_ROW(3)
+                }
             }
         }
     }
-    const __m128i shift = _mm_cvtsi32_si128(layer->beta - 1);
-    EIGHT(VALUE)
-    if (layer->pooled && count == 4 && halves == 1) {
-        const __m512i low = _mm512_min_epi32(_mm512_min_epi32(sum0, sum2), _mm512_min_epi32(sum4, sum6));
-        const __m512i high = _mm512_min_epi32(_mm512_min_epi32(sum1, sum3), _mm512_min_epi32(sum5, sum7));
-        finish(layer, span->group, half, low_start, low, high, out, span->out);
-    } else {
-        FINISH(0, sum0, sum1)
-        FINISH(1, sum2, sum3)
-        FINISH(2, sum4, sum5)
-        FINISH(3, sum6, sum7)
+#undef THREE
+#undef ONE
+#undef THREE_ROWS
+#undef ONE_ROW
+    if (ternary) {
+#define VALUE(w, r, sum) \
+    if (w < count && r < registers) { \
+        if (layer->beta == 2) sum = _mm512_add_epi32(sum, sum); \
+        sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(layer->alpha * *at->used[w])); \
     }
-#undef BEGIN
-#undef ADD
+        SIXTEEN(VALUE)
 #undef VALUE
+    }
+    if (layer->pooled && count == 4) {
+#define LEAST(r) _mm512_min_epi32(_mm512_min_epi32(s0##r, s1##r), _mm512_min_epi32(s2##r, s3##r))
+        const group_values least = {{LEAST(0), LEAST(1), LEAST(2), LEAST(3)}};
+        finish(layer, span->group, low_start, least, out, span->out);
+#undef LEAST
+        return;
+    }
+#define STORE(w) \
+    if (w < count) { \
+        const group_values v = {{s##w##0, s##w##1, s##w##2, s##w##3}}; \
+        finish(layer, span->group, low_start, v, out, span->out + w * span->out_step); \
+    }
+    STORE(0) STORE(1) STORE(2) STORE(3)
 }
 
-BNN_INLINE void halves(const bnn_layer *layer, const bnn_span *span, const uint64_t *const *window,
-                       const int32_t *const *used, void *out, int ternary, int count) {
-    for (int half = 0; half < 2; half++) windows(layer, span, window, used, out, ternary, half, count, 1);
-}
-
-BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, const int32_t *used,
+BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, const void *made,
                      int ternary) {
-    const uint64_t *window[BNN_TILE] = {0};
-    const int32_t *of[BNN_TILE] = {0};
-    const int count = bnn_windows(layer, span, in, window);
-    if (ternary) bnn_used_of(layer, span, used, of);
-    switch (count) {
-    case 4: halves(layer, span, window, of, out, ternary, 4); break;
-    case 3: halves(layer, span, window, of, out, ternary, 3); break;
-    case 2: windows(layer, span, window, of, out, ternary, 0, 2, 2); break;
-    default: windows(layer, span, window, of, out, ternary, 0, 1, 2);
+    places at = {{0}, (const char *)made - (const char *)in, {0}};
+    const int count = bnn_windows(layer, span, in, at.map);
+    /* Neurons that do not exist in the last group, of which a network with few classes has most. */
+    const int few = layer->outputs - span->group * BNN_GROUP <= LANES && layer->result > BNN_TWO_BIT;
+    if (ternary) bnn_used_of(layer, span, made, at.used);
+    switch (few ? -count : count) {
+    case 4: windows(layer, span, &at, out, ternary, 4, REGISTERS); break;
+    case 3: windows(layer, span, &at, out, ternary, 3, REGISTERS); break;
+    case 2: windows(layer, span, &at, out, ternary, 2, REGISTERS); break;
+    case 1: windows(layer, span, &at, out, ternary, 1, REGISTERS); break;
+    case -4: windows(layer, span, &at, out, ternary, 4, 1); break;
+    case -3: windows(layer, span, &at, out, ternary, 3, 1); break;
+    case -2: windows(layer, span, &at, out, ternary, 2, 1); break;
+    default: windows(layer, span, &at, out, ternary, 1, 1);
     }
 }
 
-static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *unused) {
-    (void)unused;
-    tile(layer, span, in, out, NULL, 0);
+static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *parity) {
+    tile(layer, span, in, out, parity, 0);
 }
 
 static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *used) {
@@ -247,26 +338,15 @@ static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const voi
 
 BNN_INLINE void products(const bnn_layer *layer, int group, const uint8_t *rows, int count, void *out, ptrdiff_t at,
                          ptrdiff_t out_step) {
+    const bnn_span only_group = {.group = group}, *span = &only_group;
     const ptrdiff_t steps = bnn_dots_steps(layer);
     const int8_t *weight = (const int8_t *)weights_of(layer) + group * steps * BNN_GROUP * 4;
     const int low_start = starts_low(layer, 0);
-#define SIXTEEN(DO) EIGHT(DO) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
-#define BEGIN(s) __m512i sum##s = start(layer, group, s % 4 / REGISTERS, s % REGISTERS, low_start);
-#define ADD(s) \
-    if (s / 4 < count) { \
-        if (s % 4 == 0) bytes = _mm512_set1_epi32(((const half_word *)rows)[s / 4 * steps + step]); \
-        sum##s = _mm512_dpbusd_epi32(sum##s, bytes, factor[s % 4]); \
-        PIN(sum##s); \
-    }
-#undef FINISH
-#define FINISH(w, a, b, c, d) \
+#define ADD(w, r, sum) \
     if (w < count) { \
-        if (low_start) { \
-            ((uint64_t *)out)[at + w * out_step] = negative(a, b) | (uint64_t)negative(c, d) << HALF; \
-        } else { \
-            finish(layer, group, 0, 0, a, b, out, at + w * out_step); \
-            finish(layer, group, 1, 0, c, d, out, at + w * out_step); \
-        } \
+        if (r == 0) bytes = _mm512_set1_epi32(((const half_word *)rows)[w * steps + step]); \
+        sum = _mm512_dpbusd_epi32(sum, bytes, factor[r]); \
+        PIN(sum); \
     }
     SIXTEEN(BEGIN)
     for (ptrdiff_t step = 0; step < steps; step++, weight += BNN_GROUP * 4) {
@@ -274,13 +354,15 @@ BNN_INLINE void products(const bnn_layer *layer, int group, const uint8_t *rows,
         __m512i bytes = _mm512_setzero_si512();
         SIXTEEN(ADD)
     }
-    FINISH(0, sum0, sum1, sum2, sum3)
-    FINISH(1, sum4, sum5, sum6, sum7)
-    FINISH(2, sum8, sum9, sum10, sum11)
-    FINISH(3, sum12, sum13, sum14, sum15)
-#undef BEGIN
 #undef ADD
-#undef FINISH
+#undef STORE
+#define STORE(w) \
+    if (w < count) { \
+        const group_values v = {{s##w##0, s##w##1, s##w##2, s##w##3}}; \
+        finish(layer, group, low_start, v, out, at + w * out_step); \
+    }
+    STORE(0) STORE(1) STORE(2) STORE(3)
+#undef STORE
 }
 
 static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int count, void *out, ptrdiff_t at,
@@ -298,12 +380,20 @@ static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int cou
 }
 
 static void run(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
-    switch (layer->kind) {
-    case BNN_BYTES: bnn_dots_run(layer, in, out, images, memory, dots); break;
-    case BNN_BITS: bnn_walk(layer, in, out, images, memory, bits_tile); break;
-    default:
+    if (layer->kind == BNN_BYTES) {
+        bnn_dots_run(layer, in, out, images, memory, dots);
+    } else if (layer->kind == BNN_TERNARY) {
         bnn_count_used(layer, in, images, memory);
         bnn_walk(layer, in, out, images, memory, ternary_tile);
+    } else if (bnn_is_dense(layer)) {
+        parities(layer, in, images, memory);
+        bnn_walk(layer, in, out, images, memory, bits_tile);
+    } else {
+        for (int image = 0; image < images; image++) {
+            const uint64_t *map = (const uint64_t *)in + image * layer->in_image;
+            parities(layer, map, 1, memory);
+            bnn_walk(layer, map, (uint64_t *)out + image * layer->out_image, 1, memory, bits_tile);
+        }
     }
 }
 

@@ -229,26 +229,40 @@ BNN_INLINE void finish(const bnn_layer *layer, int group, int low_start, group_v
     }
 }
 
-/* The windows of a tile, the distance in bytes from any word of the map to its parity, and the counts of inputs
- * that are not zero. */
+/* What is the same for all tiles of a layer; distances are in bytes. */
 typedef struct {
-    const uint64_t *map[BNN_TILE];
-    ptrdiff_t parity;
-    const int32_t *used[BNN_TILE];
-} places;
+    ptrdiff_t next;        /* from a pixel to its right neighbour */
+    int triples, singles;  /* of a run: threes of pixels, then words */
+    ptrdiff_t parity;      /* from a word of the map to its parity */
+    const int32_t *used;   /* see used.h */
+    const uint32_t *weights;
+    ptrdiff_t group_size;
+} plan;
+
+static plan plan_of(const bnn_layer *layer, const void *in, const void *made) {
+    plan p = {0};
+    p.next = pixel(layer) * (ptrdiff_t)sizeof(uint64_t);
+    p.triples = threes(layer);
+    p.singles = layer->run - p.triples * 3 * pixel(layer);
+    p.parity = (const char *)made - (const char *)in;
+    p.used = made;
+    p.weights = weights_of(layer);
+    p.group_size = group_size(layer);
+    return p;
+}
 
 #define BEGIN(w, r, sum) __m512i sum = start(layer, span->group, r, low_start);
 
 /* Count the inputs that differ from their weights, for `count` windows and `registers` registers of neurons (both
  * constants, as is `ternary`), and store what becomes of them. */
-BNN_INLINE void windows(const bnn_layer *layer, const bnn_span *span, const places *at, void *out, int ternary,
-                        int count, int registers) {
+BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *span, const uint64_t *const *map,
+                        const int32_t *const *used, void *out, int ternary, int count, int registers) {
     enum { HALF = sizeof(half_word), ALL = sizeof(uint64_t) };
     const int low_start = starts_low(layer, ternary);
-    const ptrdiff_t step = ternary ? 2 * ALL : ALL, next = pixel(layer) * ALL, parity = at->parity;
-    const int triples = threes(layer), singles = layer->run - triples * 3 * pixel(layer);
-    const uint32_t *weight = (const uint32_t *)weights_of(layer) + span->group * group_size(layer);
-    const uint64_t *const map0 = at->map[0], *const map1 = at->map[1], *const map2 = at->map[2], *const map3 = at->map[3];
+    const ptrdiff_t step = ternary ? 2 * ALL : ALL, next = p->next, parity = p->parity;
+    const int triples = p->triples, singles = p->singles;
+    const uint32_t *weight = p->weights + span->group * p->group_size;
+    const uint64_t *const map0 = map[0], *const map1 = map[1], *const map2 = map[2], *const map3 = map[3];
     const __m512i twos = _mm512_set1_epi8(2);
 #define THREE(w, r, sum) \
     if (w < count && r < registers) sum = count_three(sum, row, twos, map##w, i, i + next, i + parity);
@@ -289,7 +303,7 @@ BNN_INLINE void windows(const bnn_layer *layer, const bnn_span *span, const plac
 #define VALUE(w, r, sum) \
     if (w < count && r < registers) { \
         if (layer->beta == 2) sum = _mm512_add_epi32(sum, sum); \
-        sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(layer->alpha * *at->used[w])); \
+        sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(layer->alpha * *used[w])); \
     }
         SIXTEEN(VALUE)
 #undef VALUE
@@ -309,31 +323,32 @@ BNN_INLINE void windows(const bnn_layer *layer, const bnn_span *span, const plac
     STORE(0) STORE(1) STORE(2) STORE(3)
 }
 
-BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, const void *made,
+BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, const plan *p,
                      int ternary) {
-    places at = {{0}, (const char *)made - (const char *)in, {0}};
-    const int count = bnn_windows(layer, span, in, at.map);
+    const uint64_t *map[BNN_TILE] = {0};
+    const int32_t *used[BNN_TILE] = {0};
+    const int count = bnn_windows(layer, span, in, map);
     /* Neurons that do not exist in the last group, of which a network with few classes has most. */
     const int few = layer->outputs - span->group * BNN_GROUP <= LANES && layer->result > BNN_TWO_BIT;
-    if (ternary) bnn_used_of(layer, span, made, at.used);
+    if (ternary) bnn_used_of(layer, span, p->used, used);
     switch (few ? -count : count) {
-    case 4: windows(layer, span, &at, out, ternary, 4, REGISTERS); break;
-    case 3: windows(layer, span, &at, out, ternary, 3, REGISTERS); break;
-    case 2: windows(layer, span, &at, out, ternary, 2, REGISTERS); break;
-    case 1: windows(layer, span, &at, out, ternary, 1, REGISTERS); break;
-    case -4: windows(layer, span, &at, out, ternary, 4, 1); break;
-    case -3: windows(layer, span, &at, out, ternary, 3, 1); break;
-    case -2: windows(layer, span, &at, out, ternary, 2, 1); break;
-    default: windows(layer, span, &at, out, ternary, 1, 1);
+    case 4: windows(layer, p, span, map, used, out, ternary, 4, REGISTERS); break;
+    case 3: windows(layer, p, span, map, used, out, ternary, 3, REGISTERS); break;
+    case 2: windows(layer, p, span, map, used, out, ternary, 2, REGISTERS); break;
+    case 1: windows(layer, p, span, map, used, out, ternary, 1, REGISTERS); break;
+    case -4: windows(layer, p, span, map, used, out, ternary, 4, 1); break;
+    case -3: windows(layer, p, span, map, used, out, ternary, 3, 1); break;
+    case -2: windows(layer, p, span, map, used, out, ternary, 2, 1); break;
+    default: windows(layer, p, span, map, used, out, ternary, 1, 1);
     }
 }
 
-static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *parity) {
-    tile(layer, span, in, out, parity, 0);
+static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+    tile(layer, span, in, out, plan_of_layer, 0);
 }
 
-static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *used) {
-    tile(layer, span, in, out, used, 1);
+static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+    tile(layer, span, in, out, plan_of_layer, 1);
 }
 
 BNN_INLINE void products(const bnn_layer *layer, int group, const uint8_t *rows, int count, void *out, ptrdiff_t at,
@@ -383,16 +398,17 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
     if (layer->kind == BNN_BYTES) {
         bnn_dots_run(layer, in, out, images, memory, dots);
     } else if (layer->kind == BNN_TERNARY) {
+        plan p = plan_of(layer, in, memory);
         bnn_count_used(layer, in, images, memory);
-        bnn_walk(layer, in, out, images, memory, ternary_tile);
-    } else if (bnn_is_dense(layer)) {
-        parities(layer, in, images, memory);
-        bnn_walk(layer, in, out, images, memory, bits_tile);
+        bnn_walk(layer, in, out, images, &p, ternary_tile);
     } else {
-        for (int image = 0; image < images; image++) {
+        /* Windows of a dense layer are its images; otherwise parities are kept for one image at a time. */
+        const int some = bnn_is_dense(layer) ? images : 1;
+        for (int image = 0; image < images; image += some) {
             const uint64_t *map = (const uint64_t *)in + image * layer->in_image;
-            parities(layer, map, 1, memory);
-            bnn_walk(layer, map, (uint64_t *)out + image * layer->out_image, 1, memory, bits_tile);
+            plan p = plan_of(layer, map, memory);
+            parities(layer, map, some, memory);
+            bnn_walk(layer, map, (uint64_t *)out + image * layer->out_image, some, &p, bits_tile);
         }
     }
 }

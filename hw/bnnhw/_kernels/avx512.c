@@ -143,7 +143,7 @@ BNN_INLINE __m512i load(const void *from) {
 /* The following are written out, with addresses of a register and an index: compilers would make a broadcast by
  * itself where two registers share it, and would keep more addresses than there are registers. Half a word of
  * inputs is broadcast to all lanes. */
-#define MAP(map) "r"(map), "m"(*(const uint64_t(*)[])(map))
+#define MAP(map) "r"(map), "m"(*(const uint64_t(*)[1 << 20])(map))
 
 /* Add to a sum the bits of a half word, `at` bytes into the map, that differ from their weights. */
 BNN_INLINE __m512i count_one(__m512i sum, __m512i weight, const uint64_t *map, ptrdiff_t at) {
@@ -184,6 +184,30 @@ BNN_INLINE __m512i count_three(__m512i sum, const __m512i *weight, __m512i twos,
             : "+v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
             : "v"(weight[0]), "v"(weight[1]), "v"(weight[2]), MAP(map), "r"(first), "r"(second), "r"(all), "v"(twos));
     return sum;
+}
+
+/* The same for a single window, whose inputs are in registers, as its time goes into loading weights. */
+BNN_INLINE __m512i count_three_once(__m512i sum, const uint32_t *weight, __m512i twos, __m512i first, __m512i second,
+                                    __m512i all) {
+    __m512i parity, majority, other;
+    __asm__("vpxord %7, %4, %2\n\t"
+            "vpxord %8, %5, %3\n\t"
+            "vpxord %9, %6, %1\n\t"
+            "vpternlogd $0xd4, %1, %3, %2\n\t"
+            "vpopcntd %1, %1\n\t"
+            "vpopcntd %2, %2\n\t"
+            "vpaddd %1, %0, %0\n\t"
+            "vpdpbusd %10, %2, %0"
+            : "+v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
+            : "v"(first), "v"(second), "v"(all), "m"(*(const __m512i *)weight),
+              "m"(*(const __m512i *)(weight + LANES)), "m"(*(const __m512i *)(weight + 2 * LANES)), "v"(twos));
+    return sum;
+}
+
+BNN_INLINE __m512i broadcast(const uint64_t *map, ptrdiff_t at) {
+    __m512i vector = _mm512_set1_epi32(*(const half_word *)((const char *)map + at));
+    PIN(vector);
+    return vector;
 }
 
 /* Sums are variables with numbers, not arrays: compilers keep arrays in memory as soon as loops index them.
@@ -274,6 +298,8 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
                                 load(weight + (3 * r + 2) * LANES)}; \
         BY_REGISTER(THREE, r) \
     }
+#define THREE_ONCE(r) \
+    if (r < registers) s0##r = count_three_once(s0##r, weight + 3 * r * LANES, twos, first, second, all);
 #define ONE_ROW(r) \
     if (r < registers) { \
         const __m512i row = load(weight + r * LANES); \
@@ -285,7 +311,13 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
             ptrdiff_t i = run * layer->in_row * ALL;
             for (int three = 0; three < triples; three++, i += 2 * next) {
                 for (const ptrdiff_t end = i + next; i < end; i += HALF, weight += 3 * BNN_GROUP) {
-                    THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
+                    if (count == 1) {
+                        const __m512i first = broadcast(map0, i), second = broadcast(map0, i + next);
+                        const __m512i all = broadcast(map0, i + parity);
+                        THREE_ONCE(0) THREE_ONCE(1) THREE_ONCE(2) THREE_ONCE(3)
+                    } else {
+                        THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
+                    }
                 }
             }
             for (int single = 0; single < singles; single++, i += step - ALL) {
@@ -298,6 +330,7 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
 #undef THREE
 #undef ONE
 #undef THREE_ROWS
+#undef THREE_ONCE
 #undef ONE_ROW
     if (ternary) {
 #define VALUE(w, r, sum) \

@@ -10,9 +10,9 @@
  * The three are words of neighbouring pixels, or neighbours in the row of a dense layer; what a window has beyond
  * a multiple of three is counted singly.
  *
- * Packed: int32 negated limits [threshold][group][lane], then for [group][plane][run] the weights of a run in the
- * order in which they are used: uint32 [low, high][register][first, second, parity][lane] for three words, and
- * [low, high][register][lane] for one; low and high are the halves of a 64-bit word of inputs.
+ * Packed: int32 negated limits [threshold][group][lane]; where the words of a window are, in bytes from its start,
+ * first those that are taken in threes; and the weights in this order, uint32 [group][plane] and then
+ * [register][first, second, parity][lane] for three half words of inputs, [register][lane] for one.
  */
 #include "layer.h"
 #if BNN_X86
@@ -28,7 +28,7 @@
 #include "used.h"
 #include "walk.h"
 
-enum { REGISTERS = 4, LANES = 16, WORD = 2 * BNN_GROUP };
+enum { REGISTERS = 4, LANES = 16 };
 
 /* Keep a vector in its register and its place: left alone, compilers regroup sums until they run out of
  * registers, or load the same weights again for each use, which is what the processor has least of. */
@@ -58,39 +58,77 @@ BNN_INLINE const int32_t *limits_of(const bnn_layer *layer, int threshold, int g
     return (const int32_t *)layer->weights + (threshold * layer->groups + group) * BNN_GROUP;
 }
 
-BNN_INLINE const void *weights_of(const bnn_layer *layer) { return (const int32_t *)layer->weights + limits_size(layer); }
+/* Words from one pixel to the next. A single run, as of a dense layer, may be cut anywhere. */
+BNN_INLINE int pixel(const bnn_layer *layer) { return layer->runs == 1 ? 1 : layer->run / layer->runs; }
+
+/* Words of a run that are the first of three. Ternary inputs are masked, and have no parity of their own. */
+BNN_INLINE int threes(const bnn_layer *layer) {
+    return layer->kind == BNN_BITS ? layer->run / (3 * pixel(layer)) * pixel(layer) : 0;
+}
+
+BNN_INLINE int ones(const bnn_layer *layer) { return layer->run - 3 * threes(layer); }
+
+/* The `i`th word that is the first of three, as number of a word in its run. */
+BNN_INLINE int three(const bnn_layer *layer, int i) { return i / pixel(layer) * 3 * pixel(layer) + i % pixel(layer); }
+
+/* Half words of a window, taking three as one. */
+BNN_INLINE ptrdiff_t steps(const bnn_layer *layer) { return (ptrdiff_t)layer->runs * (threes(layer) + ones(layer)) * 2; }
+
+static ptrdiff_t offsets_size(const bnn_layer *layer) {
+    return (steps(layer) * (ptrdiff_t)sizeof(ptrdiff_t) + 63) / 64 * 64 / (ptrdiff_t)sizeof(ptrdiff_t);
+}
+
+BNN_INLINE const ptrdiff_t *offsets_of(const bnn_layer *layer) {
+    return (const ptrdiff_t *)((const int32_t *)layer->weights + limits_size(layer));
+}
+
+BNN_INLINE const void *weights_of(const bnn_layer *layer) {
+    return offsets_of(layer) + (layer->kind == BNN_BYTES ? 0 : offsets_size(layer));
+}
 
 /* Weights of a group, in elements of uint32. */
 BNN_INLINE ptrdiff_t group_size(const bnn_layer *layer) {
-    return (ptrdiff_t)layer->planes * layer->runs * layer->run * WORD;
+    return (ptrdiff_t)layer->planes * layer->runs * layer->run * 2 * BNN_GROUP;
 }
 
 static size_t packed(const bnn_layer *layer) {
-    size_t bytes = (size_t)layer->groups * (size_t)group_size(layer) * sizeof(uint32_t);
+    size_t bytes = (size_t)layer->groups * (size_t)group_size(layer) * sizeof(uint32_t) +
+                   (size_t)offsets_size(layer) * sizeof(ptrdiff_t);
     if (layer->kind == BNN_BYTES) bytes = bnn_dots_packed(layer);
     return (size_t)limits_size(layer) * sizeof(int32_t) + bytes;
 }
 
-/* Words from one pixel to the next. A single run, as of a dense layer, may be cut anywhere. */
-BNN_INLINE int pixel(const bnn_layer *layer) { return layer->runs == 1 ? 1 : layer->run / layer->runs; }
-
-/* How often a run has three pixels. Ternary inputs are masked, and have no parity of their own. */
-BNN_INLINE int threes(const bnn_layer *layer) {
-    return layer->kind == BNN_BITS ? layer->run / (3 * pixel(layer)) : 0;
+static void pack_offsets(const bnn_layer *layer, ptrdiff_t *offset) {
+    const int step = layer->kind == BNN_TERNARY ? 2 : 1;
+    for (int run = 0; run < layer->runs; run++) {
+        for (int i = 0; i < threes(layer); i++) {
+            for (int high = 0; high < 2; high++) *offset++ = (run * layer->in_row + three(layer, i)) * 8 + high * 4;
+        }
+    }
+    for (int run = 0; run < layer->runs; run++) {
+        for (int i = 3 * threes(layer); i < layer->run; i++) {
+            for (int high = 0; high < 2; high++) *offset++ = (run * layer->in_row + step * i) * 8 + high * 4;
+        }
+    }
 }
 
-static void pack_run(const bnn_layer *layer, const uint64_t *row, int reg, uint32_t *lane) {
-    const int next = pixel(layer), counted = threes(layer) * 3 * next;
-    for (int first = 0; first < counted; first += 3 * next) {
-        for (int i = first; i < first + next; i++) {
-            const uint64_t three[3] = {row[i], row[i + next], row[i] ^ row[i + next] ^ row[i + 2 * next]};
-            for (int high = 0; high < 2; high++, lane += 3 * BNN_GROUP) {
-                for (int j = 0; j < 3; j++) lane[(reg * 3 + j) * LANES] = (uint32_t)(three[j] >> (32 * high));
+/* The weights of one neuron and plane; `to` is its lane among the first weights. */
+static void pack_neuron(const bnn_layer *layer, const uint64_t *weight, int reg, uint32_t *to) {
+    const int next = pixel(layer);
+    for (int run = 0; run < layer->runs; run++) {
+        for (int i = 0; i < threes(layer); i++) {
+            const uint64_t *word = weight + run * layer->run + three(layer, i);
+            const uint64_t some[3] = {word[0], word[next], word[0] ^ word[next] ^ word[2 * next]};
+            for (int high = 0; high < 2; high++, to += 3 * BNN_GROUP) {
+                for (int j = 0; j < 3; j++) to[(3 * reg + j) * LANES] = (uint32_t)(some[j] >> (32 * high));
             }
         }
     }
-    for (int i = counted; i < layer->run; i++) {
-        for (int high = 0; high < 2; high++, lane += BNN_GROUP) lane[reg * LANES] = (uint32_t)(row[i] >> (32 * high));
+    for (int run = 0; run < layer->runs; run++) {
+        for (int i = 3 * threes(layer); i < layer->run; i++) {
+            const uint64_t word = weight[run * layer->run + i];
+            for (int high = 0; high < 2; high++, to += BNN_GROUP) to[reg * LANES] = (uint32_t)(word >> (32 * high));
+        }
     }
 }
 
@@ -105,15 +143,15 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
         bnn_dots_pack(layer, rows->bytes, placed, BNN_GROUP, (int8_t *)weight);
         return;
     }
+    const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;
+    pack_offsets(layer, (ptrdiff_t *)weight);
+    weight += offsets_size(layer) * (ptrdiff_t)(sizeof(ptrdiff_t) / sizeof(uint32_t));
     for (int plane = 0; plane < layer->planes; plane++) {
         for (int output = 0; output < layer->outputs; output++) {
             const int lane = placed(output % BNN_GROUP);
-            for (int run = 0; run < layer->runs; run++) {
-                const ptrdiff_t from = ((ptrdiff_t)plane * layer->outputs + output) * layer->runs + run;
-                const ptrdiff_t at = ((ptrdiff_t)(output / BNN_GROUP) * layer->planes + plane) * layer->runs + run;
-                pack_run(layer, rows->bits + from * layer->run, lane / LANES,
-                         weight + at * layer->run * WORD + lane % LANES);
-            }
+            const ptrdiff_t at = (ptrdiff_t)(output / BNN_GROUP) * layer->planes + plane;
+            pack_neuron(layer, rows->bits + (plane * (ptrdiff_t)layer->outputs + output) * window, lane / LANES,
+                        weight + at * window * 2 * BNN_GROUP + lane % LANES);
         }
     }
 }
@@ -255,19 +293,20 @@ BNN_INLINE void finish(const bnn_layer *layer, int group, int low_start, group_v
 
 /* What is the same for all tiles of a layer; distances are in bytes. */
 typedef struct {
-    ptrdiff_t next;        /* from a pixel to its right neighbour */
-    int triples, singles;  /* of a run: threes of pixels, then words */
-    ptrdiff_t parity;      /* from a word of the map to its parity */
-    const int32_t *used;   /* see used.h */
+    const ptrdiff_t *offset, *first_one, *end; /* of the window's words */
+    ptrdiff_t next;                            /* from a pixel to its right neighbour */
+    ptrdiff_t parity;                          /* from a word of the map to its parity */
+    const int32_t *used;                       /* see used.h */
     const uint32_t *weights;
     ptrdiff_t group_size;
 } plan;
 
 static plan plan_of(const bnn_layer *layer, const void *in, const void *made) {
     plan p = {0};
+    p.offset = offsets_of(layer);
+    p.first_one = p.offset + (ptrdiff_t)layer->runs * threes(layer) * 2;
+    p.end = p.offset + steps(layer);
     p.next = pixel(layer) * (ptrdiff_t)sizeof(uint64_t);
-    p.triples = threes(layer);
-    p.singles = layer->run - p.triples * 3 * pixel(layer);
     p.parity = (const char *)made - (const char *)in;
     p.used = made;
     p.weights = weights_of(layer);
@@ -281,10 +320,9 @@ static plan plan_of(const bnn_layer *layer, const void *in, const void *made) {
  * constants, as is `ternary`), and store what becomes of them. */
 BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *span, const uint64_t *const *map,
                         const int32_t *const *used, void *out, int ternary, int count, int registers) {
-    enum { HALF = sizeof(half_word), ALL = sizeof(uint64_t) };
     const int low_start = starts_low(layer, ternary);
-    const ptrdiff_t step = ternary ? 2 * ALL : ALL, next = p->next, parity = p->parity;
-    const int triples = p->triples, singles = p->singles;
+    const ptrdiff_t next = p->next, parity = p->parity;
+    const ptrdiff_t *const first_one = p->first_one, *const end = p->end;
     const uint32_t *weight = p->weights + span->group * p->group_size;
     const uint64_t *const map0 = map[0], *const map1 = map[1], *const map2 = map[2], *const map3 = map[3];
     const __m512i twos = _mm512_set1_epi8(2);
@@ -307,24 +345,20 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
     }
     SIXTEEN(BEGIN)
     for (int plane = 0; plane < layer->planes; plane++) {
-        for (int run = 0; run < layer->runs; run++) {
-            ptrdiff_t i = run * layer->in_row * ALL;
-            for (int three = 0; three < triples; three++, i += 2 * next) {
-                for (const ptrdiff_t end = i + next; i < end; i += HALF, weight += 3 * BNN_GROUP) {
-                    if (count == 1) {
-                        const __m512i first = broadcast(map0, i), second = broadcast(map0, i + next);
-                        const __m512i all = broadcast(map0, i + parity);
-                        THREE_ONCE(0) THREE_ONCE(1) THREE_ONCE(2) THREE_ONCE(3)
-                    } else {
-                        THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
-                    }
-                }
+        const ptrdiff_t *offset = p->offset;
+        for (; offset < first_one; offset++, weight += 3 * BNN_GROUP) {
+            const ptrdiff_t i = *offset;
+            if (count == 1) {
+                const __m512i first = broadcast(map0, i), second = broadcast(map0, i + next);
+                const __m512i all = broadcast(map0, i + parity);
+                THREE_ONCE(0) THREE_ONCE(1) THREE_ONCE(2) THREE_ONCE(3)
+            } else {
+                THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
             }
-            for (int single = 0; single < singles; single++, i += step - ALL) {
-                for (const ptrdiff_t end = i + ALL; i < end; i += HALF, weight += BNN_GROUP) {
-                    ONE_ROW(0) ONE_ROW(1) ONE_ROW(2) ONE_ROW(3)
-                }
-            }
+        }
+        for (; offset < end; offset++, weight += BNN_GROUP) {
+            const ptrdiff_t i = *offset;
+            ONE_ROW(0) ONE_ROW(1) ONE_ROW(2) ONE_ROW(3)
         }
     }
 #undef THREE
@@ -358,7 +392,7 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
 
 BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, const plan *p,
                      int ternary) {
-    const uint64_t *map[BNN_TILE] = {0};
+    const uint64_t *map[BNN_TILE];
     const int32_t *used[BNN_TILE] = {0};
     const int count = bnn_windows(layer, span, in, map);
     /* Neurons that do not exist in the last group, of which a network with few classes has most. */
@@ -376,11 +410,12 @@ BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_
     }
 }
 
-static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+/* Part of the walk: a call for each tile would cost 20 cycles. */
+BNN_INLINE void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
     tile(layer, span, in, out, plan_of_layer, 0);
 }
 
-static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+BNN_INLINE void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
     tile(layer, span, in, out, plan_of_layer, 1);
 }
 

@@ -74,7 +74,8 @@ BNN_INLINE int bnn_windows(const bnn_layer *layer, const bnn_span *span, const u
         window[3] = first + layer->in_line + layer->in_column;
         return 4;
     }
-    for (int w = 0; w < span->positions; w++) window[w] = first + w * span->in_step;
+    /* All, as a loop of constant length vanishes; those past the last are not used. */
+    for (int w = 0; w < BNN_TILE; w++) window[w] = first + w * span->in_step;
     return span->positions;
 }
 

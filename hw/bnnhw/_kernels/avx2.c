@@ -368,7 +368,7 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
         bnn_dots_run(layer, in, out, images, memory, dots);
     } else if (layer->kind == BNN_TERNARY && bnn_is_dense(layer)) {
         choose_ternary(in, images * layer->in_image / 2, choice);
-        bnn_count_used(layer, in, images, used);
+        ready.used = bnn_count_used(layer, in, images, used);
         bnn_walk(layer, in, out, images, &ready, ternary_tile);
     } else if (layer->kind == BNN_BITS && bnn_is_dense(layer)) {
         for (int pair = 0; pair < (images + 1) / 2; pair++) {
@@ -382,7 +382,7 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
             uint64_t *to = (uint64_t *)out + image * layer->out_image;
             if (layer->kind == BNN_TERNARY) {
                 choose_ternary(map, layer->in_image / 2, choice);
-                bnn_count_used(layer, map, 1, used);
+                ready.used = bnn_count_used(layer, map, 1, used);
                 bnn_walk(layer, map, to, 1, &ready, ternary_tile);
             } else {
                 choose_pairs(map, layer->in_image, layer->in_column, layer->in_image, choice);

@@ -194,15 +194,15 @@ BNN_INLINE __m512i count_one(__m512i sum, __m512i weight, const uint64_t *map, p
     return sum;
 }
 
-/* The same for inputs that may be 0: those that are not are the next word. */
-BNN_INLINE __m512i count_ternary(__m512i sum, __m512i weight, const uint64_t *map, ptrdiff_t at) {
+/* The same for inputs that may be 0, in registers; those that are not 0 are masked in. */
+BNN_INLINE __m512i count_ternary(__m512i sum, const uint32_t *weight, __m512i sign, __m512i used) {
     __m512i differ;
-    __asm__("vpbroadcastd (%3,%5), %1\n\t"
-            "vpternlogd $0x28, 8(%3,%5)%{1to16%}, %2, %1\n\t"
+    __asm__("vmovdqu64 %4, %1\n\t"
+            "vpternlogd $0x28, %3, %2, %1\n\t"
             "vpopcntd %1, %1\n\t"
             "vpaddd %1, %0, %0"
             : "+v"(sum), "=&v"(differ)
-            : "v"(weight), MAP(map), "r"(at));
+            : "v"(sign), "v"(used), "m"(*(const __m512i *)weight));
     return sum;
 }
 
@@ -308,7 +308,6 @@ static plan plan_of(const bnn_layer *layer, const void *in, const void *made) {
     p.end = p.offset + steps(layer);
     p.next = pixel(layer) * (ptrdiff_t)sizeof(uint64_t);
     p.parity = (const char *)made - (const char *)in;
-    p.used = made;
     p.weights = weights_of(layer);
     p.group_size = group_size(layer);
     return p;
@@ -329,7 +328,12 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
 #define THREE(w, r, sum) \
     if (w < count && r < registers) sum = count_three(sum, row, twos, map##w, i, i + next, i + parity);
 #define ONE(w, r, sum) \
-    if (w < count && r < registers) sum = ternary ? count_ternary(sum, row, map##w, i) : count_one(sum, row, map##w, i);
+    if (w < count && r < registers) sum = count_one(sum, row, map##w, i);
+#define INPUTS(w) \
+    const __m512i sign##w = w < count ? broadcast(map##w, i) : twos; \
+    const __m512i used##w = w < count ? broadcast(map##w, i + (ptrdiff_t)sizeof(uint64_t)) : twos;
+#define TERNARY(w, r, sum) \
+    if (w < count && r < registers) sum = count_ternary(sum, weight + r * LANES, sign##w, used##w);
 #define THREE_ROWS(r) \
     if (r < registers) { \
         const __m512i row[3] = {load(weight + 3 * r * LANES), load(weight + (3 * r + 1) * LANES), \
@@ -358,11 +362,18 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
         }
         for (; offset < end; offset++, weight += BNN_GROUP) {
             const ptrdiff_t i = *offset;
-            ONE_ROW(0) ONE_ROW(1) ONE_ROW(2) ONE_ROW(3)
+            if (ternary) {
+                INPUTS(0) INPUTS(1) INPUTS(2) INPUTS(3)
+                BY_REGISTER(TERNARY, 0) BY_REGISTER(TERNARY, 1) BY_REGISTER(TERNARY, 2) BY_REGISTER(TERNARY, 3)
+            } else {
+                ONE_ROW(0) ONE_ROW(1) ONE_ROW(2) ONE_ROW(3)
+            }
         }
     }
 #undef THREE
 #undef ONE
+#undef INPUTS
+#undef TERNARY
 #undef THREE_ROWS
 #undef THREE_ONCE
 #undef ONE_ROW
@@ -467,7 +478,7 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
         bnn_dots_run(layer, in, out, images, memory, dots);
     } else if (layer->kind == BNN_TERNARY) {
         plan p = plan_of(layer, in, memory);
-        bnn_count_used(layer, in, images, memory);
+        p.used = bnn_count_used(layer, in, images, memory);
         bnn_walk(layer, in, out, images, &p, ternary_tile);
     } else {
         /* Windows of a dense layer are its images; otherwise parities are kept for one image at a time. */

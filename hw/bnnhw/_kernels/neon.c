@@ -142,8 +142,7 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
     case BNN_BYTES: bnn_walk(layer, in, out, images, memory, bnn_bytes_tile); break;
     case BNN_BITS: bnn_walk(layer, in, out, images, memory, bits_tile); break;
     default:
-        bnn_count_used(layer, in, images, memory);
-        bnn_walk(layer, in, out, images, memory, ternary_tile);
+        bnn_walk(layer, in, out, images, bnn_count_used(layer, in, images, memory), ternary_tile);
     }
 }
 

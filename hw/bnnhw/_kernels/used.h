@@ -1,6 +1,8 @@
 /* Ternary layers: the number of inputs that are not zero, counted once for each window and all neurons.
  *
- * The counts are int32 [image][row][column] of windows, before pooling.
+ * The counts are int32 [image][row][column] of windows, before pooling. Before them lies room for one image's sums
+ * of the words of a pixel, [pixel], and of the pixels of a run, [row of the map][column of windows]: so each word is
+ * counted once, however many windows it is in.
  */
 #ifndef BNN_USED_H
 #define BNN_USED_H
@@ -14,25 +16,58 @@ BNN_INLINE ptrdiff_t bnn_used_image(const bnn_layer *layer) {
     return (ptrdiff_t)(layer->rows << layer->pooled) * bnn_used_columns(layer);
 }
 
-static inline size_t bnn_used_size(const bnn_layer *layer, int images) {
-    return (size_t)images * (size_t)bnn_used_image(layer) * sizeof(int32_t);
+/* Rows of the map, words of a pixel, and pixels of a row. What a dense layer sees is one pixel. */
+BNN_INLINE int bnn_used_one(const bnn_layer *layer) { return layer->runs == 1 && bnn_is_dense(layer); }
+
+BNN_INLINE int bnn_used_height(const bnn_layer *layer) {
+    return bnn_used_one(layer) ? 1 : (int)(layer->in_image / layer->in_row);
 }
 
-/* The file that includes this says how bits are counted. */
-BNN_INLINE void bnn_count_used(const bnn_layer *layer, const uint64_t *in, int images, int32_t *used) {
+BNN_INLINE int bnn_used_words(const bnn_layer *layer) { return layer->run / layer->runs; }
+
+BNN_INLINE int bnn_used_width(const bnn_layer *layer) {
+    return bnn_used_one(layer) ? 1 : (int)(layer->in_row / (2 * bnn_used_words(layer)));
+}
+
+BNN_INLINE ptrdiff_t bnn_used_before(const bnn_layer *layer) {
+    return bnn_used_width(layer) + (ptrdiff_t)bnn_used_height(layer) * bnn_used_columns(layer);
+}
+
+static inline size_t bnn_used_size(const bnn_layer *layer, int images) {
+    return (size_t)(bnn_used_before(layer) + images * bnn_used_image(layer)) * sizeof(int32_t);
+}
+
+/* Sums of `length` neighbours at `count` places, `step` apart. */
+BNN_INLINE void bnn_used_sums(const int32_t *from, ptrdiff_t step, ptrdiff_t apart, int length, int count, int32_t *to) {
+    for (int i = 0; i < count; i++) to[i] = from[i * step];
+    for (int j = 1; j < length; j++) {
+        for (int i = 0; i < count; i++) to[i] += from[i * step + j * apart];
+    }
+}
+
+/* Returns the counts, which begin behind what they were made from. The file that includes this says how bits are
+ * counted. */
+BNN_INLINE int32_t *bnn_count_used(const bnn_layer *layer, const uint64_t *in, int images, int32_t *made) {
+    const int words = bnn_used_words(layer), width = bnn_used_width(layer), height = bnn_used_height(layer);
+    const int columns = bnn_used_columns(layer), rows = layer->rows << layer->pooled;
+    const ptrdiff_t column = layer->in_column / (2 * words), line = layer->in_line / layer->in_row;
+    int32_t *pixel = made, *run = made + width, *used = made + bnn_used_before(layer);
     for (int image = 0; image < images; image++) {
-        for (int row = 0; row < layer->rows << layer->pooled; row++) {
-            const uint64_t *window = in + image * layer->in_image + row * layer->in_line;
-            for (int column = 0; column < bnn_used_columns(layer); column++, window += layer->in_column) {
-                uint64_t sum = 0;
-                for (int run = 0; run < layer->runs; run++) {
-                    const uint64_t *at = window + run * layer->in_row;
-                    for (int i = 0; i < layer->run; i++) sum += BNN_POPCOUNT(at[2 * i + 1]);
-                }
-                *used++ = (int32_t)sum;
+        for (int y = 0; y < height; y++) {
+            const uint64_t *word = in + image * layer->in_image + y * layer->in_row + 1;
+            for (int x = 0; x < width; x++, word += 2 * words) {
+                uint64_t sum = BNN_POPCOUNT(word[0]);
+                for (int i = 1; i < words; i++) sum += BNN_POPCOUNT(word[2 * i]);
+                pixel[x] = (int32_t)sum;
             }
+            bnn_used_sums(pixel, column, 1, layer->runs, columns, run + y * columns);
+        }
+        for (int y = 0; y < rows; y++) {
+            bnn_used_sums(run + y * line * columns, 1, columns, layer->runs, columns,
+                          used + image * bnn_used_image(layer) + y * columns);
         }
     }
+    return used;
 }
 
 /* Where the counts of a span's windows are, in the order of bnn_windows. */

@@ -199,7 +199,9 @@ class CpuExecutor:
         maps = lib.bnn_workspace_new(self._network, self._images)
         if maps == ffi.NULL:
             raise _no_memory(self._topology)
-        return _Workspace(ffi.gc(maps, lib.bnn_workspace_free), np.empty((self._images, self._outputs), np.int32))
+        return _Workspace(
+            ffi.gc(maps, lib.bnn_workspace_free), np.empty((self._images, self._outputs), np.int32)
+        )
 
 
 class _Workspace:

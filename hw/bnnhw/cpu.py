@@ -140,7 +140,7 @@ class CpuExecutor:
         if images <= self._images:
             place = self._take()
             lib.bnn_run(self._network, place.maps, source, images, place.target)
-            few = place.scores[:images].copy()
+            few: npt.NDArray[np.int32] = place.scores[:images].copy()
             self._idle.append(place)
             return few
         result = np.empty((images, self._outputs), np.int32)
@@ -205,8 +205,11 @@ class CpuExecutor:
 
 
 class _Workspace:
-    """What one running call needs. Few scores are copied from here: to make an array and to find its address takes
-    longer, and counts where an image takes microseconds."""
+    """What one running call needs.
+
+    Few scores are copied from here: to make an array and to find its address takes longer, and counts where
+    an image takes microseconds.
+    """
 
     __slots__ = ("maps", "scores", "target")
 

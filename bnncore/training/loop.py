@@ -63,11 +63,19 @@ class Epoch:
     seconds: float
 
 
-def schedule(progress: float, warmup: float) -> float:
-    """Return the fraction of the highest rate at a progress of 0 to 1: a ramp, then a cosine to 0."""
-    if progress < warmup:
-        return progress / warmup
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))
+def schedule(progress: float, warmup: float, hold: float = 0.0) -> float:
+    """Return the fraction of the highest rate at a progress of 0 to 1: a ramp, a plateau, a cosine to 0.
+
+    Args:
+        progress: of the whole run.
+        warmup: part of the run without the plateau that is the ramp.
+        hold: part of the whole run that is the plateau.
+    """
+    rise = warmup * (1 - hold)
+    if progress < rise:
+        return progress / rise
+    fall = max(1 - hold - rise, 1e-9)
+    return 0.5 * (1 + math.cos(math.pi * max(0.0, progress - rise - hold) / fall))
 
 
 def accuracy(network: TrainableNetwork, images: Tensor, labels: Tensor, batch_size: int = 250) -> float:
@@ -188,6 +196,7 @@ class Trainer:
         """
         began, before = time.monotonic(), self._elapsed
         self.network.train()
+        self.network.relax(len(self.history) < self.recipe.relaxed)
         order = torch.randperm(self._kept, generator=self.generator)
         losses = right = 0.0
         steps = self.steps_per_epoch
@@ -226,6 +235,7 @@ class Trainer:
             learning_rate=self.optimizer.param_groups[0]["lr"],
             seconds=round(self._elapsed - before, 1),
         )
+        self.network.relax(False)
         self._elapsed = before + time.monotonic() - began
         self.history.append(result)
         return result
@@ -236,7 +246,7 @@ class Trainer:
         return (len(self.history) + step / self.steps_per_epoch) / self.recipe.epochs
 
     def _set_rates(self, progress: float) -> None:
-        factor = schedule(progress, self.recipe.warmup)
+        factor = schedule(progress, self.recipe.warmup, self.recipe.hold / self.recipe.epochs)
         for group, peak in zip(self.optimizer.param_groups, self._peaks):
             group["lr"] = peak * factor
 
@@ -295,6 +305,7 @@ class Trainer:
         if json.loads(state["topology"]) != self.network.topology.to_dict():
             raise BnnError(f"{path}: the checkpoint is of another topology; use another --out folder")
         self.network.load_state_dict(state["network"])
+        self.network.relax(False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
         self.history = [Epoch(**item) for item in json.loads(state["history"])]

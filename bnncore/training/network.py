@@ -85,6 +85,7 @@ class Layer(nn.Module):
     def __init__(self, block: Block, rows: int, weight_bits: int | None, momentum: float, last: bool) -> None:
         super().__init__()
         self.block, self.weight_bits, self.last = block, weight_bits, last
+        self.relaxed = False
         # In logical order [outputs, fan_in]: row, column, channel, as the exported weights.
         self.latent = nn.Parameter(torch.empty(rows, block.matrix.fan_in))
         self.norm = Normalization(rows, momentum) if block.matrix.thresholds else None
@@ -93,6 +94,9 @@ class Layer(nn.Module):
         """Return the weights that the latent ones stand for, or the latent ones of a teacher."""
         if self.weight_bits is None:
             return self.latent
+        if self.relaxed:
+            # Of the size of quantised weights, so that sums and logits do not jump when relaxation ends.
+            return self.latent / self.latent.detach().abs().mean()
         return quantized_weight(self.latent, self.weight_bits)
 
     def accumulate(self, x: Tensor) -> Tensor:
@@ -221,6 +225,11 @@ class TrainableNetwork(nn.Module):
             return logits.argmax(dim=1)
         ranks = torch.arange(self.classes, device=logits.device)
         return torch.where(logits >= 0, ranks, 0).amax(dim=1)
+
+    def relax(self, relaxed: bool) -> None:
+        """Let weights keep their real values in training, or quantise them (again)."""
+        for layer in self.layers:
+            layer.relaxed = relaxed
 
     @torch.no_grad()
     def constrain(self) -> None:

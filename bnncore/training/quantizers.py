@@ -33,7 +33,8 @@ class _Sign(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, estimator: Estimator) -> Tensor:
         ctx.save_for_backward(x)
         ctx.estimator = estimator
-        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+        # Compared into a tensor of x's kind: by way of booleans it takes ten times as long.
+        return torch.ge(x, 0, out=torch.empty_like(x)).mul_(2).sub_(1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:

@@ -69,7 +69,10 @@ class Recipe:
         batch_size: images a step.
         learning_rate: of latent weights, at its height; they live in -1 to +1.
         norm_learning_rate: of batch normalisation and temperature, at its height.
-        warmup: fraction of the run in which the rates rise; then they fall as a cosine to 0.
+        hold: epochs at the height of the rates, between their rise and their fall.
+        warmup: fraction of the other epochs in which the rates rise; in the rest they fall as a cosine to 0.
+        relaxed: epochs, from the first, in which weights keep their real values and only activations are
+            quantised (the two steps of Martinez et al. 2020, in one run).
         estimator: gradient of one-bit activations; see ``bnncore.training.quantizers``.
         momentum: of the running statistics of batch normalisation.
         label_smoothing: of the softmax; networks with scores only.
@@ -92,7 +95,9 @@ class Recipe:
     batch_size: int = field(default=100, validator=[instance_of(int), ge(2)])
     learning_rate: float = field(default=0.02, validator=_POSITIVE)
     norm_learning_rate: float = field(default=0.002, validator=_POSITIVE)
+    hold: int = field(default=0, validator=[instance_of(int), ge(0)])
     warmup: float = field(default=0.02, validator=_FRACTION)
+    relaxed: int = field(default=0, validator=[instance_of(int), ge(0)])
     estimator: Literal["clip", "approx"] = field(default="clip", validator=in_(("clip", "approx")))
     momentum: float = field(default=0.1, validator=_FRACTION)
     label_smoothing: float = field(default=0.0, validator=_FRACTION)

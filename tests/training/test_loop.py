@@ -15,6 +15,7 @@ from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
 from bnncore.evaluation import predictions
 from bnncore.formats.npz import read_npz
+from bnncore.training.export import disagreements
 from bnncore.training.loop import Trainer, bits_loss, schedule
 from bnncore.training.recipe import Augmentation, Recipe
 from bnncore.training.run import Reporter, train
@@ -213,6 +214,36 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert rates[10] == max(rates) == 1
     assert rates[-1] == pytest.approx(0)
     assert (np.diff(rates[10:]) < 0).all()
+
+
+def test_the_rate_may_stay_at_its_height() -> None:
+    rates = [schedule(progress / 100, 0.1, hold=0.5) for progress in range(101)]
+    assert rates[0] == 0
+    assert rates[5:56] == pytest.approx([1.0] * 51)
+    assert (np.diff(rates[55:]) < 0).all()
+    assert rates[-1] == pytest.approx(0)
+
+
+def test_relaxed_weights_are_real_until_their_epochs_are_over() -> None:
+    data = stripes()
+    recipe = evolve(RECIPE, relaxed=1)
+    trainer = Trainer(TINY, recipe, torch.from_numpy(data.images), torch.from_numpy(data.labels), 3)
+    values = []
+    for _ in range(2):
+        trainer.epoch(lambda *_: values.append(len(trainer.network.layers[0].weight().unique())))
+    steps = trainer.steps_per_epoch
+    assert min(values[:steps]) > 2
+    assert set(values[steps:]) == {2}
+
+
+def test_a_run_stopped_while_relaxed_leaves_an_exact_network(tmp_path) -> None:
+    recipe = evolve(RECIPE, relaxed=2)
+    outcome = train(recipe, stripes(), TINY, tmp_path, threads=1, reporter=Interrupt(2))
+    assert not outcome.finished
+    assert len(outcome.history) == 1
+    trainer = Trainer(TINY, recipe, torch.zeros(100, 8, 8, 3), torch.zeros(100), 3)
+    trainer.resume(tmp_path / "checkpoint.pt")
+    assert disagreements(trainer.network, outcome.network, stripes().images) == 0
 
 
 def test_bits_that_do_not_decide_count_for_less() -> None:

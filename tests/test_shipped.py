@@ -47,6 +47,7 @@ def test_the_card_says_licences_source_and_how_figures_were_measured(name):
     assert card.licenses["weights"] == "BSD-3-Clause"
     assert card.licenses["data"]
     assert card.source
+    assert card.recipe
     assert card.metrics
     for metric in card.metrics:
         assert metric.samples > 0

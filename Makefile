@@ -93,7 +93,7 @@ bench: build/bench/.installed
 
 build/bench/.installed: benchmarks/requirements.txt $(METADATA)
 	$(PYTHON) -m venv build/bench
-	build/bench/bin/python -m pip install --quiet ./hw . --requirement benchmarks/requirements.txt
+	build/bench/bin/python -m pip install --quiet ./hw . ./plugins/cifar10 ./plugins/mnist_lfc --requirement benchmarks/requirements.txt
 	@touch $@
 
 clean:

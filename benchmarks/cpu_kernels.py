@@ -2,11 +2,12 @@
 
     make bench                                  with the peers, in an environment of its own
     python benchmarks/cpu_kernels.py            without
-    python benchmarks/cpu_kernels.py --seconds 0.3 --topologies cnvW1A1
+    python benchmarks/cpu_kernels.py --seconds 0.3 --topologies cnvW1A1 --batches 1 --update
 
 All contestants run in one process on one thread, in turn, round after round, so that what else the machine does
-falls on all alike; each figure is the least time of all rounds. Prints a table, and writes docs/performance.json and
-docs/performance.svg.
+falls on all alike; each figure is the least time of all rounds. Prints a table and which goals are reached, and writes
+docs/performance.json and docs/performance.svg; with --update only the figures taken are written anew, so that a long
+run can be cut into pieces.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ import numpy as np
 from bnnhw.cpu import CpuExecutor, variants
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import NumpyExecutor
+from bnnhw.threads import available_cpus
 from bnnhw.topology import Topology, matrix_stages
 from ceiling import BYTE_MACS, XOR_MACS, build
+from end_to_end import end_to_end
+from goals import Results, show
 
 from bnncore.builtin.topologies import TOPOLOGIES
 
@@ -89,7 +93,7 @@ def ceiling_seconds(topology: Topology, best: dict[str, float]) -> float:
 def measure(
     topology: Topology, options: argparse.Namespace, folder: str, ceiling
 ) -> dict[str, dict[str, float]]:
-    """Return microseconds an image by contestant, at batch 1 and BATCH."""
+    """Return microseconds an image by contestant and batch."""
     network = network_of(topology)
     images = np.random.default_rng(2).integers(0, 256, (BATCH, *topology.input.shape), np.uint8)
     isas = [name for name, runs in variants().items() if runs]
@@ -100,7 +104,7 @@ def measure(
         from peers import peers
 
         others = peers(topology, images, folder)
-    for count in (1, BATCH):
+    for count in options.batches:
         batch = images[:count]
         contestants: dict[str, Callable[[], object]] = {}
         if "avx512" in isas:
@@ -108,7 +112,9 @@ def measure(
             contestants["byte products"] = lambda: ceiling.byte_products(CEILING_ROUNDS)
         for name, executor in executors.items():
             contestants[name] = lambda executor=executor, batch=batch: executor.scores(batch)
-        if count > 1:
+        if count == 1:
+            contestants |= end_to_end(topology.name, folder)
+        elif available_cpus() > 1:
             two = CpuExecutor(network, threads=2)
             many = np.concatenate([batch] * max(1, 16_000_000_000 // (topology.operations * BATCH)))
             contestants["cpu, 2 threads"] = lambda two=two, many=many: two.scores(many)
@@ -128,6 +134,14 @@ def measure(
     return result
 
 
+def merged(old: Results, new: Results) -> Results:
+    """Return the old figures with the new ones in their places."""
+    for topology, rows in new.items():
+        for name, times in rows.items():
+            old.setdefault(topology, {}).setdefault(name, {}).update(times)
+    return old
+
+
 def processor() -> str:
     """Return the processor's name as the system tells it."""
     try:
@@ -139,7 +153,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def draw(results: dict[str, dict[str, dict[str, float]]], path: Path, title: str) -> None:
+def draw(results: Results, path: Path, title: str) -> None:
     """Draw images a second at batch 64, one panel a topology, on a logarithmic scale."""
     import matplotlib as mpl
 
@@ -167,19 +181,25 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="time onnxruntime as well")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each contestant and batch size")
     parser.add_argument("--topologies", nargs="*", default=list(TOPOLOGIES), choices=list(TOPOLOGIES))
+    parser.add_argument("--batches", nargs="*", type=int, default=[1, BATCH], choices=[1, BATCH])
+    parser.add_argument("--update", action="store_true", help="keep the figures that are not taken anew")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "docs")
     options = parser.parse_args()
     machine = f"{processor()}, {datetime.date.today().isoformat()}"
     with tempfile.TemporaryDirectory() as folder:
         ceiling = build(Path(folder)) if platform.machine() == "x86_64" else None
         results = {name: measure(TOPOLOGIES[name], options, folder, ceiling) for name in options.topologies}
+    if options.update:
+        results = merged(json.loads((options.output / "performance.json").read_text())["results"], results)
     print(machine)
     for topology, rows in results.items():
-        print(f"\n{topology:22} {'batch 1':>12} {f'batch {BATCH}':>12}   microseconds an image")
+        print(f"\n{topology:27} {'batch 1':>12} {f'batch {BATCH}':>12}   microseconds an image")
         for name, times in rows.items():
             print(
-                f"{name:22}", *(f"{times[str(n)]:12.2f}" if str(n) in times else " " * 12 for n in (1, BATCH))
+                f"{name:27}", *(f"{times[str(n)]:12.2f}" if str(n) in times else " " * 12 for n in (1, BATCH))
             )
+    print()
+    show(results)
     options.output.mkdir(exist_ok=True)
     record = {"machine": machine, "unit": "microseconds an image", "results": results}
     (options.output / "performance.json").write_text(json.dumps(record, indent=1) + "\n")

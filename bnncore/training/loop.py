@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from attrs import frozen
@@ -90,7 +90,7 @@ def accuracy(network: TrainableNetwork, images: Tensor, labels: Tensor, batch_si
     return right / max(1, len(images))
 
 
-def bits_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def bits_loss(logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"] = "mean") -> Tensor:
     """Return the loss of a network with one bit a class, whose highest set bit is the answer.
 
     The answer is right if the own bit is set and all higher ones are not: that is what the likelihood of the
@@ -100,13 +100,22 @@ def bits_loss(logits: Tensor, labels: Tensor) -> Tensor:
     Args:
         logits: float [N, classes], a bit is set where they are >= 0.
         labels: int64 [N].
+        reduction: mean for one number, none for float [N].
     """
     ranks = torch.arange(logits.shape[1], device=logits.device)
     own = ranks == labels[:, None]
     decides = (ranks >= labels[:, None]) & ~(own & (ranks == 0))
     weight = torch.where(decides, 1.0, _CERTAINTY)
-    each = functional.binary_cross_entropy_with_logits(_SHARPNESS * logits, own.to(logits.dtype), weight)
-    return each * logits.shape[1]
+    each = functional.binary_cross_entropy_with_logits(
+        _SHARPNESS * logits, own.to(logits.dtype), weight, reduction=reduction
+    )
+    return each * logits.shape[1] if reduction == "mean" else each.sum(dim=1)
+
+
+def _blended(images: Tensor, kept: Tensor) -> Tensor:
+    """Return uint8 images that keep these shares [N] of themselves; the rest is the image before in the batch."""
+    kept = kept.view(-1, *(1,) * (images.dim() - 1))
+    return (images * kept + images.roll(1, dims=0) * (1 - kept)).round().to(torch.uint8)
 
 
 class Trainer:
@@ -203,11 +212,13 @@ class Trainer:
         for step in range(steps):
             self._set_rates(self._progress(step))
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            changed = self._augmenter.batch(chosen).to(self._device)
-            batch = self.network.encode(changed, self._dtype)
-            labels = self._labels[chosen].to(self._device)
+            changed, labels = self._augmenter.batch(chosen), self._labels[chosen].to(self._device)
+            kept = self._kept_shares(len(chosen))
+            if kept is not None:
+                changed = _blended(changed, kept)
+            batch = self.network.encode(changed.to(self._device), self._dtype)
             logits = self.network(batch)
-            loss = self._loss(logits, labels, batch)
+            loss = self._loss(logits, labels, batch, kept)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise BnnError(
@@ -250,10 +261,19 @@ class Trainer:
         for group, peak in zip(self.optimizer.param_groups, self._peaks):
             group["lr"] = peak * factor
 
-    def _loss(self, logits: Tensor, labels: Tensor, batch: Tensor) -> Tensor:
-        if self.network.topology.output == "bits":
-            return bits_loss(logits, labels)
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+    def _kept_shares(self, count: int) -> Tensor | None:
+        """Draw what each image of a batch keeps of itself; None if nothing is blended in."""
+        if not self.recipe.mixup:
+            return None
+        return 1 - self.recipe.mixup * torch.rand(count, generator=self.generator)
+
+    def _loss(self, logits: Tensor, labels: Tensor, batch: Tensor, kept: Tensor | None) -> Tensor:
+        if kept is None:
+            loss = self._label_loss(logits, labels, "mean")
+        else:
+            kept = kept.to(logits.device)
+            own, others = (self._label_loss(logits, given, "none") for given in (labels, labels.roll(1)))
+            loss = (kept * own + (1 - kept) * others).mean()
         if not self._teachers:
             return loss
         softness, share = self.recipe.softness, self.recipe.distillation
@@ -265,6 +285,12 @@ class Trainer:
             functional.log_softmax(logits / softness, dim=1), answer, reduction="batchmean"
         )
         return (1 - share) * loss + share * softness**2 * distance
+
+    def _label_loss(self, logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"]) -> Tensor:
+        if self.network.topology.output == "bits":
+            return bits_loss(logits, labels, reduction)
+        smoothing = self.recipe.label_smoothing
+        return functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction=reduction)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""

@@ -77,6 +77,8 @@ class Recipe:
         momentum: of the running statistics of batch normalisation.
         label_smoothing: of the softmax; networks with scores only.
         augmentation: random changes of training images.
+        mixup: up to this fraction of another training image is blended into each, and of its label into the label
+            (Zhang et al. 2018): a network that has few images learns less of them by heart.
         splits: of the dataset, all of which are trained on; ``("train",)`` unless a test split was never
             published or is not wanted.
         validation: images taken from the end of the training split to choose by; never the test split.
@@ -102,6 +104,7 @@ class Recipe:
     momentum: float = field(default=0.1, validator=_FRACTION)
     label_smoothing: float = field(default=0.0, validator=_FRACTION)
     augmentation: Augmentation = field(factory=Augmentation, converter=_augmentation)
+    mixup: float = field(default=0.0, validator=_FRACTION)
     splits: tuple[str, ...] = field(
         default=("train",), converter=tuple, validator=deep_iterable(in_(("train", "test")))
     )

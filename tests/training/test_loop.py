@@ -16,7 +16,7 @@ from bnncore.errors import BnnError
 from bnncore.evaluation import predictions
 from bnncore.formats.npz import read_npz
 from bnncore.training.export import disagreements
-from bnncore.training.loop import Trainer, bits_loss, schedule
+from bnncore.training.loop import Trainer, _blended, bits_loss, schedule
 from bnncore.training.recipe import Augmentation, Recipe
 from bnncore.training.run import Reporter, train
 
@@ -244,6 +244,31 @@ def test_a_run_stopped_while_relaxed_leaves_an_exact_network(tmp_path) -> None:
     trainer = Trainer(TINY, recipe, torch.zeros(100, 8, 8, 3), torch.zeros(100), 3)
     trainer.resume(tmp_path / "checkpoint.pt")
     assert disagreements(trainer.network, outcome.network, stripes().images) == 0
+
+
+def test_the_loss_of_bits_is_the_mean_of_the_images() -> None:
+    logits, labels = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 4
+    each = bits_loss(logits, labels, "none")
+    assert each.shape == (6,)
+    assert bits_loss(logits, labels) == pytest.approx(each.mean().item(), rel=1e-6)
+
+
+def test_blended_images_lie_between_two_images() -> None:
+    images = torch.tensor([10, 210], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 8, 8, 3)
+    blended = _blended(images, torch.tensor([0.75, 0.5]))
+    assert blended.dtype == torch.uint8
+    assert blended[:, 0, 0, 0].tolist() == [60, 110]
+    assert torch.equal(_blended(images, torch.ones(2)), images)
+
+
+@pytest.mark.parametrize("output", ["scores", "bits"])
+def test_it_learns_from_blended_images(tmp_path, output) -> None:
+    topology = evolve(TINY, output=output)
+    recipe = evolve(RECIPE, epochs=25, mixup=0.4)
+    outcome = train(recipe, stripes(), topology, tmp_path, threads=1)
+    fresh = stripes(seed=1)
+    scores = reference.scores(outcome.network, fresh.images)[:, :3]
+    assert (predictions(scores, topology) == fresh.labels).mean() > 0.8
 
 
 def test_bits_that_do_not_decide_count_for_less() -> None:

@@ -76,4 +76,4 @@ def _ratio(
 def show(results: Results, line: Callable[[str], object] = print) -> None:
     """Write a line for each goal."""
     for what, found, goal, reached in goals(results):
-        line(f"{what:55} {found:8.2f}   goal {goal:6.2f}   {'reached' if reached else 'not reached'}")
+        line(f"{what:55} {found:8.3f}   goal {goal:6.2f}   {'reached' if reached else 'not reached'}")

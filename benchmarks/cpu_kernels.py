@@ -116,7 +116,7 @@ def measure(
             contestants |= end_to_end(topology.name, folder)
         elif available_cpus() > 1:
             two = CpuExecutor(network, threads=2)
-            many = np.concatenate([batch] * max(1, 16_000_000_000 // (topology.operations * BATCH)))
+            many = np.concatenate([batch] * max(1, 100_000_000_000 // (topology.operations * BATCH)))
             contestants["cpu, 2 threads"] = lambda two=two, many=many: two.scores(many)
             one = CpuExecutor(network, threads=1)
             contestants["cpu, 1 thread"] = lambda one=one, many=many: one.scores(many)

@@ -47,9 +47,8 @@ def network_of(topology: Topology) -> Network:
     random = np.random.default_rng(1)
     layers = []
     for stage in matrix_stages(topology):
-        low = -1
         weights = random.choice(
-            np.array([low, 1] if topology.weight_bits == 1 else [-1, 0, 1], np.int8),
+            np.array([-1, 1] if topology.weight_bits == 1 else [-1, 0, 1], np.int8),
             (stage.outputs, stage.fan_in),
         )
         centre = stage.fan_in / 2 if stage.accumulator == "popcount" else 0

@@ -123,7 +123,10 @@ class _Job:
 
         # Pictures that are not split must not come twice.
         chosen = splits if has_splits(self._path) else splits[:1]
-        parts = [read(self._path, split, self._prepare, self._classes) for split in chosen]  # type: ignore[arg-type]
+        parts = [
+            read(self._path, split, self._prepare, self._classes)  # type: ignore[arg-type]  # the recipe checked it
+            for split in chosen
+        ]
         data = joined(parts)
         if self._classes is not None and data.classes not in ((), self._classes):
             raise BnnError(

@@ -65,7 +65,7 @@ def check_description(subject: Subject) -> Seen:
         missing.append("License")
     if missing:
         raise CheckError(f"metadata lack {' and '.join(missing)}; add them to pyproject.toml")
-    readme = metadata.get_payload() or metadata["Description"]  # type: ignore[attr-defined]
+    readme = metadata.get_payload() or metadata["Description"]  # type: ignore[attr-defined]  # a Message
     if not readme:
         return Seen("no README in the metadata; its page on the package index will be empty", "note")
     return Seen(f"{metadata['Summary']} ({metadata['License-Expression'] or metadata['License']})")

@@ -226,7 +226,7 @@ class Trainer:
                     f"(now {self.recipe.learning_rate}) and continue from the last checkpoint"
                 )
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch
             self.optimizer.step()
             self.network.constrain()
             losses += value

@@ -60,7 +60,7 @@ class _Ternary(torch.autograd.Function):
 
 def one_bit(x: Tensor, estimator: Estimator = "clip") -> Tensor:
     """Return -1 where x < 0, else +1, in x's dtype; differentiable by ``estimator``."""
-    result: Tensor = _Sign.apply(x, estimator)  # type: ignore[no-untyped-call]
+    result: Tensor = _Sign.apply(x, estimator)  # type: ignore[no-untyped-call]  # torch
     return result
 
 
@@ -69,7 +69,7 @@ def ternary(x: Tensor) -> Tensor:
 
     That is rounding with halves to even, as in Brevitas.
     """
-    result: Tensor = _Ternary.apply(x)  # type: ignore[no-untyped-call]
+    result: Tensor = _Ternary.apply(x)  # type: ignore[no-untyped-call]  # torch
     return result
 
 
@@ -84,7 +84,7 @@ def quantized_weight(latent: Tensor, bits: int) -> Tensor:
             value = (latent >= 0).to(latent.dtype).mul_(2).sub_(1)
         else:
             value = (latent > 0.5).to(latent.dtype) - (latent < -0.5).to(latent.dtype)
-    result: Tensor = _PassThrough.apply(latent, value)  # type: ignore[no-untyped-call]
+    result: Tensor = _PassThrough.apply(latent, value)  # type: ignore[no-untyped-call]  # torch
     return result
 
 

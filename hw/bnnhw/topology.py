@@ -392,7 +392,7 @@ def signature(topology: Topology) -> tuple[str, ...]:
                 f"{stage.input_shape[2]}->{layer.outputs}"
             )
         else:
-            lines.append(f"dense {stage.fan_in}->{layer.outputs}")  # type: ignore[union-attr]
+            lines.append(f"dense {stage.fan_in}->{layer.outputs}")  # type: ignore[union-attr]  # a Dense
     lines.append(f"output {topology.output}")
     return tuple(lines)
 

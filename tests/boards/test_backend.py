@@ -32,7 +32,7 @@ def job(topology: str = "cnvW1A1", **options: object) -> Job:
         "bitstream": lambda board: bnncore.registry.bitstream(topology, board),
         **options,
     }
-    return Job(**fields)  # type: ignore[arg-type]
+    return Job(**fields)  # type: ignore[arg-type]  # of several types
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_off_board_it_says_what_was_looked_for() -> None:
 def test_off_board_get_raises_with_it(binparams: Path) -> None:
     classifier = bnncore.load(binparams / "mnist" / "lfcW1A1", backend="fpga")
     with pytest.raises(BackendError, match="backend 'fpga' cannot run here: this is no PYNQ board"):
-        classifier.backend  # noqa: B018
+        classifier.backend  # noqa: B018  # the access raises
 
 
 @pytest.mark.parametrize("name", ["Pynq-Z1", "Pynq-Z2", "Ultra96"])

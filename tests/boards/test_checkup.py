@@ -101,6 +101,6 @@ def test_a_bitstream_that_was_changed_is_a_problem(
 ) -> None:
     board("Pynq-Z1", files=FILES)
     for suffix in ("bit", "hwh"):
-        (tmp_path / f"cnvW1A1-pynqZ1-Z2.{suffix}").write_text("other")  # type: ignore[operator]
+        (tmp_path / f"cnvW1A1-pynqZ1-Z2.{suffix}").write_text("other")  # type: ignore[operator]  # a Path
     monkeypatch.setenv("BNNCORE_BITSTREAMS", str(tmp_path))
     assert "expected SHA-256 6c422d8b" in findings()["bitstream cnvW1A1.pynq-z1"].text

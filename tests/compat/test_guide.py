@@ -38,7 +38,7 @@ def test_old_names_in_it_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"(?:`|\$ )bnncore (\w+)", GUIDE))))
 def test_commands_in_it_exist(name: str) -> None:
-    assert name in cli.list_commands(None)  # type: ignore[arg-type]
+    assert name in cli.list_commands(None)  # type: ignore[arg-type]  # the context is not used
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\bbnncore\.(\w+)\(", GUIDE))))

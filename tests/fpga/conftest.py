@@ -31,7 +31,7 @@ def rig(tmp_path: Path, overlays: dict[str, Overlay], request: pytest.FixtureReq
     def make(network: Network, **options: object) -> FpgaExecutor:
         name = {CNV: "cnv", TERNARY: "ternary", LFC: "lfc"}[network.topology]
         options = {"device": board, "directory": tmp_path, "bit": overlays[name].bit, **options}
-        executor = FpgaExecutor(network, folding=DESIGNS[name].folding, **options)  # type: ignore[arg-type]
+        executor = FpgaExecutor(network, folding=DESIGNS[name].folding, **options)  # type: ignore[arg-type]  # any
         made.append(executor)
         return executor
 

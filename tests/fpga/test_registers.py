@@ -71,7 +71,7 @@ def test_every_word_of_the_network_is_sent_once() -> None:
 
 def test_an_accelerator_that_never_gets_idle_is_reported() -> None:
     registers = Recorder()
-    registers.read = lambda offset: 0  # type: ignore[method-assign]
+    registers.read = lambda offset: 0  # type: ignore[method-assign]  # a broken register
     with pytest.raises(BackendError, match=r"more than 0\.02 s to become idle\. Likely causes: its clock"):
         Accelerator(registers, 0.02).settle()
 
@@ -79,7 +79,7 @@ def test_an_accelerator_that_never_gets_idle_is_reported() -> None:
 def test_a_done_that_nobody_read_is_dropped() -> None:
     answers = [0b110, 0b100, 0b110]
     registers = Recorder()
-    registers.read = lambda offset: answers.pop(0)  # type: ignore[method-assign]
+    registers.read = lambda offset: answers.pop(0)  # type: ignore[method-assign]  # a broken register
     accelerator = Accelerator(registers, 1.0)
     accelerator.settle()
     accelerator.classify(1, 0, 0)

@@ -17,8 +17,8 @@ INT16 = np.iinfo(np.int16)
 
 
 def dense(fan_in: int, outputs: int, **options: object) -> Topology:
-    given = Input(height=1, width=fan_in, bits=options.pop("bits", 1))  # type: ignore[arg-type]
-    return Topology(name="t", input=given, layers=(Dense(outputs=outputs),), **options)  # type: ignore[arg-type]
+    given = Input(height=1, width=fan_in, bits=options.pop("bits", 1))  # type: ignore[arg-type]  # any
+    return Topology(name="t", input=given, layers=(Dense(outputs=outputs),), **options)  # type: ignore[arg-type]  # any
 
 
 @settings(max_examples=100, deadline=None)

@@ -332,7 +332,7 @@ def test_from_dict_does_not_change_what_it_is_given() -> None:
 
 def test_a_topology_is_frozen_and_hashable() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        small().name = "other"  # type: ignore[misc]
+        small().name = "other"  # type: ignore[misc]  # frozen
     assert len({small(), small(), small(weight_bits=2)}) == 2
 
 

@@ -63,7 +63,7 @@ def boards(
         def make(network: Network, **options: object) -> FpgaExecutor:
             name = network.topology.name
             options = {"bit": overlays[name].bit, "part": part, **options}
-            executor = FpgaExecutor(network, folding=FOLDINGS[name], **options)  # type: ignore[arg-type]
+            executor = FpgaExecutor(network, folding=FOLDINGS[name], **options)  # type: ignore[arg-type]  # any
             made.append(executor)
             return executor
 

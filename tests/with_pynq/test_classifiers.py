@@ -160,4 +160,4 @@ def test_bitstreams_of_unknown_content_are_refused(folder: Path, monkeypatch: py
         bnncore.get("mnist_lfc", backend="fpga", board="pynq-z1") as classifier,
         pytest.raises(bnncore.BackendError, match=f"BNNCORE_BITSTREAMS_ACCEPT={unused}"),
     ):
-        classifier.backend  # noqa: B018
+        classifier.backend  # noqa: B018  # the access raises

@@ -84,25 +84,18 @@ BNN_INLINE void values(const bnn_layer *layer, int group, const uint64_t *const 
 BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, int ternary) {
     const uint64_t *window[BNN_TILE] = {0};
     int32_t value[BNN_TILE][BNN_GROUP];
-    const uint64_t *first = in + span->in;
+    switch (bnn_windows(layer, span, in, window)) {
+    case 4: values(layer, span->group, window, ternary, 4, value); break;
+    case 3: values(layer, span->group, window, ternary, 3, value); break;
+    case 2: values(layer, span->group, window, ternary, 2, value); break;
+    default: values(layer, span->group, window, ternary, 1, value);
+    }
     if (layer->pooled) {
-        window[0] = first;
-        window[1] = first + layer->in_column;
-        window[2] = first + layer->in_line;
-        window[3] = first + layer->in_line + layer->in_column;
-        values(layer, span->group, window, ternary, 4, value);
         for (int i = 0; i < BNN_GROUP; i++) {
             for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
         }
         bnn_store(layer, span->group, value[0], out, span->out);
         return;
-    }
-    for (int w = 0; w < span->positions; w++) window[w] = first + w * span->in_step;
-    switch (span->positions) {
-    case 4: values(layer, span->group, window, ternary, 4, value); break;
-    case 3: values(layer, span->group, window, ternary, 3, value); break;
-    case 2: values(layer, span->group, window, ternary, 2, value); break;
-    default: values(layer, span->group, window, ternary, 1, value);
     }
     for (int w = 0; w < span->positions; w++) {
         bnn_store(layer, span->group, value[w], out, span->out + w * span->out_step);

@@ -4,13 +4,18 @@
  * the activations choose the table: its entry w is the number of inputs that differ from the weights w. There
  * is room for two counts in a byte, so one table serves two neighbouring windows, the first in the low four
  * bits; it is chosen by 4 activations of each, which makes 256 tables. For ternary inputs the 256 tables are
- * chosen by 4 signs and 4 "is not zero", and serve one window.
+ * chosen by 4 signs and 4 "is not zero", and serve one window; so they do for a single image of a dense layer, which has
+ * no second one.
  *
  * Three look-ups fit four bits (12). Then the sums are added up whole, modulo 256, and the upper halves once more
- * by themselves; the lower halves are what remains. After 3 words (192) bytes are widened.
+ * by themselves; the lower halves are what remains. After 3 words (192), bytes are widened.
  *
- * Packed weights: int32 offsets [word of a window], then bytes [group][plane][word][16][BNN_GROUP], the four bits
- * in the order of spread(). Bytes as in dots.h.
+ * Bytes are multiplied two at a time, which gives a lane of 16 bits for each neuron. Values of 16 bits, as nearly all
+ * layers have, are compared with limits of 16 bits, and two registers of them are packed to the bits of 32 neurons.
+ *
+ * Packed: int16 limits [threshold][group][lane]; then int32 offsets [word of a window] and bytes
+ * [group][plane][word][16][byte], the four bits in the order of spread(); or for layers that see bytes, int8
+ * [group][pair of inputs][lane][2].
  */
 #include "layer.h"
 #if BNN_X86
@@ -29,7 +34,10 @@
 /* Keep a sum in its register and its place; compilers regroup sums until they run out of registers. */
 #define PIN(vector) __asm__("" : "+x"(vector))
 
-enum { NIBBLES = 16, WIDEN = 3, LANES = 8, REGISTERS = BNN_GROUP / LANES };
+enum { NIBBLES = 16, WIDEN = 3, REGISTERS = 4 };
+
+/* What a table counts for: two windows, one window, or one of ternary inputs. */
+enum { PAIRS, SINGLE, TERNARY };
 
 /* tables[choice][weights]; see above. Filled once, by pack(). */
 static uint8_t pair_tables[256][16] __attribute__((aligned(64)));
@@ -41,13 +49,51 @@ static ptrdiff_t offsets_size(const bnn_layer *layer) {
     return ((ptrdiff_t)window_words(layer) * (ptrdiff_t)sizeof(int32_t) + 63) / 64 * 64;
 }
 
-static size_t packed(const bnn_layer *layer) {
-    if (layer->kind == BNN_BYTES) return bnn_dots_packed(layer);
-    return (size_t)offsets_size(layer) +
-           (size_t)layer->groups * (size_t)layer->planes * (size_t)window_words(layer) * NIBBLES * BNN_GROUP;
+/* Where a neuron of a group is among its lanes: packing 16 bits to 8 takes eights from two registers in turn, and so
+ * leaves neurons in order. */
+static int place(int neuron) { return neuron / 32 * 32 + neuron / 8 % 2 * 16 + neuron / 16 % 2 * 8 + neuron % 8; }
+
+/* The byte that becomes this lane: even bytes become the first register of two, odd ones the second. */
+static int byte_of(int lane) { return lane / 32 * 32 + lane % 16 * 2 + lane / 16 % 2; }
+
+static ptrdiff_t limits_size(const bnn_layer *layer) {
+    return (layer->result == BNN_TWO_BIT ? 2 : 1) * (ptrdiff_t)layer->groups * BNN_GROUP;
 }
 
-static int same(int neuron) { return neuron; }
+BNN_INLINE const int16_t *limits_of(const bnn_layer *layer, int threshold, int group) {
+    return (const int16_t *)layer->weights + ((ptrdiff_t)threshold * layer->groups + group) * BNN_GROUP;
+}
+
+/* What follows the limits. */
+BNN_INLINE const void *packed_of(const bnn_layer *layer) { return (const int16_t *)layer->weights + limits_size(layer); }
+
+static ptrdiff_t pairs(const bnn_layer *layer) { return 2 * bnn_dots_steps(layer); }
+
+static size_t packed(const bnn_layer *layer) {
+    size_t bytes = (size_t)offsets_size(layer) +
+                   (size_t)layer->groups * (size_t)layer->planes * (size_t)window_words(layer) * NIBBLES * BNN_GROUP;
+    if (layer->kind == BNN_BYTES) bytes = bnn_dots_packed(layer);
+    return (size_t)limits_size(layer) * sizeof(int16_t) + bytes;
+}
+
+/* Values of 16 bits compare with these as with the limits themselves. */
+static void pack_limits(const bnn_layer *layer, int16_t *limit) {
+    for (ptrdiff_t i = 0; i < limits_size(layer); i++) {
+        const int32_t given = layer->limits[i];
+        limit[i / BNN_GROUP * BNN_GROUP + place((int)(i % BNN_GROUP))] =
+            (int16_t)(given > INT16_MAX ? INT16_MAX : given < INT16_MIN ? INT16_MIN : given);
+    }
+}
+
+static void pack_bytes(const bnn_layer *layer, const int8_t *row, int8_t *weight) {
+    const ptrdiff_t fan_in = (ptrdiff_t)layer->runs * layer->run;
+    for (int output = 0; output < layer->outputs; output++, row += fan_in) {
+        const ptrdiff_t first = output / BNN_GROUP * pairs(layer);
+        for (ptrdiff_t i = 0; i < fan_in; i++) {
+            weight[((first + i / 2) * BNN_GROUP + place(output % BNN_GROUP)) * 2 + i % 2] = row[i];
+        }
+    }
+}
 
 /* Where four bits of a word go: spread() yields the even ones first. */
 static int order(int nibble) { return nibble / 2 + nibble % 2 * (NIBBLES / 2); }
@@ -56,7 +102,8 @@ static void fill_tables(void) {
     for (int choice = 0; choice < 256; choice++) {
         const int low = choice & 15, high = choice >> 4;
         for (int bits = 0; bits < 16; bits++) {
-            const int first = __builtin_popcount((unsigned)(low ^ bits)), second = __builtin_popcount((unsigned)(high ^ bits));
+            const int first = __builtin_popcount((unsigned)(low ^ bits));
+            const int second = __builtin_popcount((unsigned)(high ^ bits));
             pair_tables[choice][bits] = (uint8_t)(first | second << 4);
             ternary_tables[choice][bits] = (uint8_t)__builtin_popcount((unsigned)(high & (low ^ bits)));
         }
@@ -65,10 +112,11 @@ static void fill_tables(void) {
 
 static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
     const int window = window_words(layer);
-    int32_t *offset = to;
-    uint8_t *weight = (uint8_t *)to + offsets_size(layer);
+    int32_t *offset = (int32_t *)((int16_t *)to + limits_size(layer));
+    uint8_t *weight = (uint8_t *)offset + offsets_size(layer);
+    pack_limits(layer, to);
     if (layer->kind == BNN_BYTES) {
-        bnn_dots_pack(layer, rows->bytes, same, BNN_GROUP, to);
+        pack_bytes(layer, rows->bytes, (int8_t *)offset);
         return;
     }
     fill_tables();
@@ -80,9 +128,10 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
         for (int output = 0; output < layer->outputs; output++) {
             const uint64_t *bits = rows->bits + (plane * (ptrdiff_t)layer->outputs + output) * window;
             const ptrdiff_t first = (ptrdiff_t)(output / BNN_GROUP * layer->planes + plane) * window;
+            const int byte = byte_of(place(output % BNN_GROUP));
             for (int word = 0; word < window; word++) {
                 for (int nibble = 0; nibble < NIBBLES; nibble++) {
-                    weight[((first + word) * NIBBLES + order(nibble)) * BNN_GROUP + output % BNN_GROUP] =
+                    weight[((first + word) * NIBBLES + order(nibble)) * BNN_GROUP + byte] =
                         (uint8_t)(bits[word] >> (4 * nibble) & 15);
                 }
             }
@@ -119,6 +168,10 @@ static void choose_pairs(const uint64_t *in, ptrdiff_t count, ptrdiff_t other, p
     }
 }
 
+static void choose_single(const uint64_t *in, ptrdiff_t count, uint16_t *choice) {
+    for (ptrdiff_t i = 0; i < count; i++) spread(in[i], ~(uint64_t)0, choice + i * NIBBLES);
+}
+
 static void choose_ternary(const uint64_t *in, ptrdiff_t words, uint16_t *choice) {
     for (ptrdiff_t i = 0; i < words; i++) spread(in[2 * i], in[2 * i + 1], choice + i * NIBBLES);
 }
@@ -130,28 +183,35 @@ BNN_INLINE __m256i table(const uint8_t (*tables)[16], const uint16_t *choice) {
     return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)((const uint8_t *)tables + *choice)));
 }
 
-/* Add bytes to 32 sums of 16 bits. */
-BNN_INLINE void widen(__m256i bytes, uint16_t *sum) {
-    const __m256i low = _mm256_cvtepu8_epi16(_mm256_castsi256_si128(bytes));
-    const __m256i high = _mm256_cvtepu8_epi16(_mm256_extracti128_si256(bytes, 1));
-    _mm256_storeu_si256((__m256i *)sum, _mm256_add_epi16(load(sum), low));
-    _mm256_storeu_si256((__m256i *)(sum + 16), _mm256_add_epi16(load(sum + 16), high));
+/* Add to 32 sums: 16 of even bytes, 16 of odd ones. */
+BNN_INLINE void add(__m256i even, __m256i odd, uint16_t *sum) {
+    _mm256_storeu_si256((__m256i *)sum, _mm256_add_epi16(load(sum), even));
+    _mm256_storeu_si256((__m256i *)(sum + 16), _mm256_add_epi16(load(sum + 16), odd));
 }
 
-/* The lower four bits of all bytes: what the upper ones leave of the sums. */
-BNN_INLINE __m256i lower(__m256i all, __m256i upper) {
-    return _mm256_sub_epi8(all, _mm256_and_si256(_mm256_slli_epi16(upper, 4), _mm256_set1_epi8(-16)));
+/* Part the sums of the first window, in the lower four bits of bytes, from those of the second. `all` are the sums of
+ * whole bytes, modulo 256; `upper` those of bytes moved down by four bits, where an even one has got the lower bits
+ * of its odd neighbour. */
+BNN_INLINE void part(__m256i all, __m256i upper, uint16_t *first, uint16_t *second) {
+    const __m256i byte = _mm256_set1_epi16(255);
+#define LESS(from, nibbles) _mm256_and_si256(_mm256_sub_epi16(from, _mm256_slli_epi16(nibbles, 4)), byte)
+    const __m256i odd_second = _mm256_srli_epi16(upper, 8);
+    const __m256i odd_first = LESS(_mm256_srli_epi16(all, 8), odd_second);
+    const __m256i even_second = LESS(upper, odd_first);
+    const __m256i even_first = LESS(all, even_second);
+#undef LESS
+    add(even_first, odd_first, first);
+    add(even_second, odd_second, second);
 }
 
 /* Add up to WIDEN words to the sums of a pair of windows. The variables end in the half of the group. */
 BNN_INLINE void count_pair(const uint8_t *weight, const int32_t *offset, int words, const uint16_t *choice,
                            uint16_t (*sum)[BNN_GROUP]) {
-    const __m256i mask = _mm256_set1_epi8(15);
     __m256i all0 = _mm256_setzero_si256(), all1 = all0, upper0 = all0, upper1 = all0;
 #define SPLIT(half) \
     all##half = _mm256_add_epi8(all##half, some##half); \
     PIN(all##half); \
-    upper##half = _mm256_add_epi8(upper##half, _mm256_and_si256(_mm256_srli_epi16(some##half, 4), mask)); \
+    upper##half = _mm256_add_epi8(upper##half, _mm256_srli_epi16(some##half, 4)); \
     PIN(upper##half);
 #define ADD(first, count) \
     { \
@@ -175,13 +235,11 @@ BNN_INLINE void count_pair(const uint8_t *weight, const int32_t *offset, int wor
     }
 #undef SPLIT
 #undef ADD
-    widen(lower(all0, upper0), sum[0]);
-    widen(lower(all1, upper1), sum[0] + 32);
-    widen(upper0, sum[1]);
-    widen(upper1, sum[1] + 32);
+    part(all0, upper0, sum[0], sum[1]);
+    part(all1, upper1, sum[0] + 32, sum[1] + 32);
 }
 
-BNN_INLINE void count_ternary(const uint8_t *weight, const int32_t *offset, int words, const uint16_t *choice,
+BNN_INLINE void count_single(const uint8_t *weight, const int32_t *offset, int words, const uint16_t *choice,
                               uint16_t *sum) {
     __m256i low = _mm256_setzero_si256(), high = low;
     for (int word = 0; word < words; word++, weight += NIBBLES * BNN_GROUP) {
@@ -192,68 +250,68 @@ BNN_INLINE void count_ternary(const uint8_t *weight, const int32_t *offset, int 
             high = _mm256_add_epi8(high, _mm256_shuffle_epi8(counts, load(weight + i * BNN_GROUP + 32)));
         }
     }
-    widen(low, sum);
-    widen(high, sum + 32);
+    const __m256i byte = _mm256_set1_epi16(255);
+    add(_mm256_and_si256(low, byte), _mm256_srli_epi16(low, 8), sum);
+    add(_mm256_and_si256(high, byte), _mm256_srli_epi16(high, 8), sum + 32);
 }
 
-static uint64_t fired(const int32_t *value, const int32_t *limit) {
-    uint64_t word = 0;
-    for (int r = 0; r < REGISTERS; r++) {
-        const __m256i below = _mm256_cmpgt_epi32(load(limit + r * LANES), load(value + r * LANES));
-        word |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(below)) << (r * LANES);
-    }
-    return word;
+/* Values of a group, 16 bits each, in the order of place(). */
+typedef struct {
+    __m256i r[REGISTERS];
+} group_values;
+
+BNN_INLINE uint64_t fired(group_values value, const int16_t *limit) {
+    __m256i below[REGISTERS];
+    for (int r = 0; r < REGISTERS; r++) below[r] = _mm256_cmpgt_epi16(load(limit + 16 * r), value.r[r]);
+    const __m256i low = _mm256_packs_epi16(below[0], below[1]), high = _mm256_packs_epi16(below[2], below[3]);
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 | (uint32_t)_mm256_movemask_epi8(low);
 }
 
-static void finish(const bnn_layer *layer, int group, const int32_t *value, void *out, ptrdiff_t at) {
+BNN_INLINE void store(const bnn_layer *layer, int group, group_values value, uint64_t *out) {
+    const uint64_t lower = fired(value, limits_of(layer, 0, group));
     if (layer->result == BNN_ONE_BIT) {
-        ((uint64_t *)out)[at] = fired(value, bnn_limits(layer, 0, group));
-    } else if (layer->result == BNN_TWO_BIT) {
-        bnn_store_ternary(fired(value, bnn_limits(layer, 0, group)), fired(value, bnn_limits(layer, 1, group)),
-                          (uint64_t *)out + at);
+        *out = lower;
     } else {
-        bnn_store(layer, group, value, out, at);
+        bnn_store_ternary(lower, fired(value, limits_of(layer, 1, group)), out);
     }
 }
 
-/* Add sums of 16 bits to values, and start them again. */
-BNN_INLINE void carry(uint16_t *sum, int32_t *value) {
-    for (int i = 0; i < BNN_GROUP; i++) value[i] += sum[i];
+/* Whether values fit 16 bits and become bits. */
+BNN_INLINE int is_short(const bnn_layer *layer) {
+    return layer->result <= BNN_TWO_BIT && layer->planes * (ptrdiff_t)window_words(layer) <= INT16_MAX / 64;
+}
+
+/* Add sums to values in the order of neurons, and start them again. */
+static void carry(uint16_t *sum, int neurons, int32_t *value) {
+    for (int i = 0; i < neurons; i++) value[i] += sum[place(i)];
     memset(sum, 0, BNN_GROUP * sizeof *sum);
 }
 
 /* Sums of 16 bits are full after this many words. */
 enum { CARRY = 65535 / 64 / WIDEN * WIDEN };
 
-BNN_INLINE void values(const bnn_layer *layer, int group, const uint16_t *const *window, int ternary, int count,
-                       int32_t (*value)[BNN_GROUP]) {
+/* Count the inputs that differ from their weights, into sums of 16 bits, or into `value` if there is one. */
+BNN_INLINE void count(const bnn_layer *layer, int group, const uint16_t *const *window, int mode, int windows,
+                      uint16_t (*sum)[BNN_GROUP], int32_t (*value)[BNN_GROUP]) {
     const int window_size = window_words(layer);
-    const int32_t *offset = layer->weights;
-    const uint8_t *weight = (const uint8_t *)layer->weights + offsets_size(layer) +
+    const int32_t *offset = packed_of(layer);
+    const uint8_t *weight = (const uint8_t *)offset + offsets_size(layer) +
                             (ptrdiff_t)group * layer->planes * window_size * NIBBLES * BNN_GROUP;
-    const int is_short = layer->planes * window_size <= CARRY;
-    uint16_t sum[BNN_TILE][BNN_GROUP] = {{0}};
-    if (!is_short) memset(value, 0, BNN_TILE * sizeof *value);
+    const int left = layer->outputs - group * BNN_GROUP, neurons = left < BNN_GROUP ? left : BNN_GROUP;
     for (int plane = 0; plane < layer->planes; plane++) {
         for (int word = 0; word < window_size; word += WIDEN) {
             const int some = window_size - word < WIDEN ? window_size - word : WIDEN;
-            if (ternary) {
-                for (int w = 0; w < count; w++) count_ternary(weight, offset + word, some, window[w], sum[w]);
+            if (mode != PAIRS) {
+                for (int w = 0; w < windows; w++) count_single(weight, offset + word, some, window[w], sum[w]);
             } else {
                 count_pair(weight, offset + word, some, window[0], sum);
-                if (count > 2) count_pair(weight, offset + word, some, window[2], sum + 2);
+                if (windows > 2) count_pair(weight, offset + word, some, window[2], sum + 2);
             }
             weight += some * NIBBLES * BNN_GROUP;
-            if (word % CARRY == CARRY - WIDEN) {
-                for (int w = 0; w < count; w++) carry(sum[w], value[w]);
-            }
+            if (word % CARRY != CARRY - WIDEN) continue;
+            for (int w = 0; value && w < windows; w++) carry(sum[w], neurons, value[w]);
         }
-        for (int w = 0; !is_short && w < count; w++) carry(sum[w], value[w]);
-    }
-    if (is_short) {
-        for (int w = 0; w < count; w++) {
-            for (int i = 0; i < BNN_GROUP; i++) value[w][i] = sum[w][i];
-        }
+        for (int w = 0; value && w < windows; w++) carry(sum[w], neurons, value[w]);
     }
 }
 
@@ -262,101 +320,145 @@ typedef struct {
     const int32_t *used;
 } prepared;
 
-BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, void *out, const prepared *ready, int ternary) {
-    const int step = ternary ? 2 : 1, dense = bnn_is_dense(layer);
-    /* A dense layer has choices for each pair of images only. */
-    const int images = dense && !ternary ? 2 : 1;
-    const uint16_t *window[BNN_TILE] = {0};
-    int32_t value[BNN_TILE][BNN_GROUP];
-    int count = span->positions;
-    const uint16_t *first = ready->choice + span->in / (step * images) * NIBBLES;
-    for (int w = 0; w < count; w++) window[w] = first + w * span->in_step / (step * images) * NIBBLES;
-    if (layer->pooled) {
-        count = 4;
-        for (int w = 0; w < count; w++) {
-            window[w] = first + (w / 2 * layer->in_line + w % 2 * layer->in_column) / step * NIBBLES;
+BNN_INLINE void short_tile(const bnn_layer *layer, const bnn_span *span, uint64_t *out, const uint16_t *const *window,
+                           const int32_t *const *used, int mode, int windows) {
+    uint16_t sum[BNN_TILE][BNN_GROUP];
+    group_values value[BNN_TILE];
+    for (int w = 0; w < windows + windows % 2; w++) { /* of an odd last window the pair is counted, too */
+        for (int r = 0; r < REGISTERS; r++) _mm256_storeu_si256((__m256i *)(sum[w] + 16 * r), _mm256_setzero_si256());
+    }
+    count(layer, span->group, window, mode, windows, sum, NULL);
+    for (int w = 0; w < windows; w++) {
+        const __m256i beta = _mm256_set1_epi16((int16_t)layer->beta);
+        const __m256i offset = _mm256_set1_epi16((int16_t)(mode == TERNARY ? layer->alpha * *used[w] : 0));
+        for (int r = 0; r < REGISTERS; r++) {
+            value[w].r[r] = load(sum[w] + 16 * r);
+            if (mode == TERNARY) value[w].r[r] = _mm256_sub_epi16(_mm256_mullo_epi16(value[w].r[r], beta), offset);
         }
     }
-    values(layer, span->group, window, ternary, count, value);
-    if (ternary) {
-        const int32_t *used[BNN_TILE] = {0};
-        bnn_used_of(layer, span, ready->used, used);
-        for (int w = 0; w < count; w++) {
-            for (int i = 0; i < BNN_GROUP; i++) value[w][i] = layer->beta * value[w][i] - layer->alpha * *used[w];
+    if (layer->pooled) {
+        for (int w = 1; w < 4; w++) {
+            for (int r = 0; r < REGISTERS; r++) value[0].r[r] = _mm256_min_epi16(value[0].r[r], value[w].r[r]);
         }
+        windows = 1;
+    }
+    for (int w = 0; w < windows; w++) store(layer, span->group, value[w], out + w * span->out_step);
+}
+
+static void long_tile(const bnn_layer *layer, const bnn_span *span, void *out, const uint16_t *const *window,
+                      const int32_t *const *used, int mode, int windows) {
+    uint16_t sum[BNN_TILE][BNN_GROUP] = {{0}};
+    int32_t value[BNN_TILE][BNN_GROUP] = {{0}};
+    count(layer, span->group, window, mode, windows, sum, value);
+    for (int w = 0; mode == TERNARY && w < windows; w++) {
+        for (int i = 0; i < BNN_GROUP; i++) value[w][i] = layer->beta * value[w][i] - layer->alpha * *used[w];
     }
     if (layer->pooled) {
         for (int i = 0; i < BNN_GROUP; i++) {
             for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
         }
-        finish(layer, span->group, value[0], out, span->out);
-        return;
+        windows = 1;
     }
-    for (int w = 0; w < count; w++) finish(layer, span->group, value[w], out, span->out + w * span->out_step);
+    for (int w = 0; w < windows; w++) bnn_store(layer, span->group, value[w], out, span->out + w * span->out_step);
+}
+
+BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, void *out, const prepared *ready, int mode) {
+    const int step = mode == TERNARY ? 2 : 1, dense = bnn_is_dense(layer);
+    /* A dense layer has choices for each pair of images only. */
+    const int images = dense && mode == PAIRS ? 2 : 1;
+    const uint16_t *window[BNN_TILE] = {0};
+    const int32_t *used[BNN_TILE] = {0};
+    int windows = span->positions;
+    const uint16_t *first = ready->choice + span->in / (step * images) * NIBBLES;
+    for (int w = 0; w < windows; w++) window[w] = first + w * span->in_step / (step * images) * NIBBLES;
+    if (layer->pooled) {
+        windows = 4;
+        for (int w = 0; w < windows; w++) {
+            window[w] = first + (w / 2 * layer->in_line + w % 2 * layer->in_column) / step * NIBBLES;
+        }
+    }
+    if (mode == TERNARY) bnn_used_of(layer, span, ready->used, used);
+    if (is_short(layer)) {
+        short_tile(layer, span, (uint64_t *)out + span->out, window, used, mode, windows);
+    } else {
+        long_tile(layer, span, out, window, used, mode, windows);
+    }
 }
 
 static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
     (void)in;
-    tile(layer, span, out, ready, 0);
+    tile(layer, span, out, ready, PAIRS);
+}
+
+static void single_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
+    (void)in;
+    tile(layer, span, out, ready, SINGLE);
 }
 
 static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
     (void)in;
-    tile(layer, span, out, ready, 1);
+    tile(layer, span, out, ready, TERNARY);
 }
 
-/* Half of a group for one row; 32 neurons are 4 registers. */
-BNN_INLINE void products(const uint8_t *row, const int8_t *weight, ptrdiff_t steps, int32_t *value) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    __m256i sum0 = _mm256_setzero_si256(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-    for (ptrdiff_t step = 0; step < steps; step++, row += 4, weight += BNN_GROUP * 4) {
-        int32_t four;
-        memcpy(&four, row, sizeof four);
-        const __m256i bytes = _mm256_set1_epi32(four);
-#define ADD(s) \
-    sum##s = _mm256_add_epi32(sum##s, _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, load(weight + s * 32)), ones));
-        ADD(0) ADD(1) ADD(2) ADD(3)
-#undef ADD
-    }
-    _mm256_storeu_si256((__m256i *)value, sum0);
-    _mm256_storeu_si256((__m256i *)(value + LANES), sum1);
-    _mm256_storeu_si256((__m256i *)(value + 2 * LANES), sum2);
-    _mm256_storeu_si256((__m256i *)(value + 3 * LANES), sum3);
+BNN_INLINE __m256i two_bytes(const uint8_t *row) {
+    int16_t two;
+    memcpy(&two, row, sizeof two);
+    return _mm256_set1_epi16(two);
 }
 
-/* The same with sums of 16 bits, which hold BNN_SHORT_FAN_IN inputs. */
-BNN_INLINE void short_products(const uint8_t *row, const int8_t *weight, ptrdiff_t steps, int32_t *value) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    __m256i sum0 = _mm256_setzero_si256(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-    for (ptrdiff_t step = 0; step < steps; step++, row += 4, weight += BNN_GROUP * 4) {
-        int32_t four;
-        memcpy(&four, row, sizeof four);
-        const __m256i bytes = _mm256_set1_epi32(four);
-#define ADD(s) sum##s = _mm256_add_epi16(sum##s, _mm256_maddubs_epi16(bytes, load(weight + s * 32)));
-        ADD(0) ADD(1) ADD(2) ADD(3)
-#undef ADD
+/* Multiply one or two (a constant) gathered rows, `row` bytes apart, with a group's weights. */
+BNN_INLINE void multiply(const uint8_t *rows, ptrdiff_t row, int count, const int8_t *weight, ptrdiff_t most,
+                         group_values *result) {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i s00 = zero, s01 = zero, s02 = zero, s03 = zero, s10 = zero, s11 = zero, s12 = zero, s13 = zero;
+#define ADD(r) \
+    { \
+        const __m256i some = load(weight + 32 * r); \
+        s0##r = _mm256_add_epi16(s0##r, _mm256_maddubs_epi16(bytes0, some)); \
+        if (count == 2) s1##r = _mm256_add_epi16(s1##r, _mm256_maddubs_epi16(bytes1, some)); \
     }
-    _mm256_storeu_si256((__m256i *)value, _mm256_madd_epi16(sum0, ones));
-    _mm256_storeu_si256((__m256i *)(value + LANES), _mm256_madd_epi16(sum1, ones));
-    _mm256_storeu_si256((__m256i *)(value + 2 * LANES), _mm256_madd_epi16(sum2, ones));
-    _mm256_storeu_si256((__m256i *)(value + 3 * LANES), _mm256_madd_epi16(sum3, ones));
+    for (ptrdiff_t pair = 0; pair < most; pair++, rows += 2, weight += 2 * BNN_GROUP) {
+        const __m256i bytes0 = two_bytes(rows), bytes1 = count == 2 ? two_bytes(rows + row) : zero;
+        ADD(0) ADD(1) ADD(2) ADD(3)
+    }
+#undef ADD
+    result[0] = (group_values){{s00, s01, s02, s03}};
+    if (count == 2) result[1] = (group_values){{s10, s11, s12, s13}};
+}
+
+/* One row of any length, or of any result. */
+static void dot(const bnn_layer *layer, int group, const uint8_t *row, const int8_t *weight, void *out, ptrdiff_t at) {
+    int32_t value[BNN_GROUP] = {0};
+    for (ptrdiff_t left = pairs(layer); left > 0; left -= BNN_SHORT_FAN_IN / 2) {
+        const ptrdiff_t some = left < BNN_SHORT_FAN_IN / 2 ? left : BNN_SHORT_FAN_IN / 2;
+        group_values sum;
+        int16_t stored[BNN_GROUP];
+        multiply(row, 0, 1, weight, some, &sum);
+        memcpy(stored, &sum, sizeof stored);
+        for (int i = 0; i < BNN_GROUP; i++) value[i] += stored[place(i)];
+        row += 2 * some;
+        weight += 2 * BNN_GROUP * some;
+    }
+    bnn_store(layer, group, value, out, at);
 }
 
 static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int count, void *out, ptrdiff_t at,
                  ptrdiff_t out_step) {
-    const ptrdiff_t steps = bnn_dots_steps(layer);
-    const int8_t *weight = (const int8_t *)layer->weights + group * steps * BNN_GROUP * 4;
-    const int is_short = (ptrdiff_t)layer->runs * layer->run <= BNN_SHORT_FAN_IN;
-    for (int w = 0; w < count; w++, rows += 4 * steps) {
-        int32_t value[BNN_GROUP];
-        for (int half = 0; half < 2; half++) {
-            if (is_short) {
-                short_products(rows, weight + half * 128, steps, value + half * 32);
-            } else {
-                products(rows, weight + half * 128, steps, value + half * 32);
-            }
-        }
-        finish(layer, group, value, out, at + w * out_step);
+    const ptrdiff_t row = 2 * pairs(layer);
+    const int8_t *weight = (const int8_t *)packed_of(layer) + group * row * BNN_GROUP;
+    group_values value[2];
+    if (layer->result > BNN_TWO_BIT || row > BNN_SHORT_FAN_IN) {
+        for (; count > 0; count--, rows += row, at += out_step) dot(layer, group, rows, weight, out, at);
+        return;
+    }
+    for (; count > 1; count -= 2, rows += 2 * row, at += 2 * out_step) {
+        multiply(rows, row, 2, weight, pairs(layer), value);
+        store(layer, group, value[0], (uint64_t *)out + at);
+        store(layer, group, value[1], (uint64_t *)out + at + out_step);
+    }
+    if (count == 1) {
+        multiply(rows, row, 1, weight, pairs(layer), value);
+        store(layer, group, value[0], (uint64_t *)out + at);
     }
 }
 
@@ -370,7 +472,10 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
         choose_ternary(in, images * layer->in_image / 2, choice);
         ready.used = bnn_count_used(layer, in, images, used);
         bnn_walk(layer, in, out, images, &ready, ternary_tile);
-    } else if (layer->kind == BNN_BITS && bnn_is_dense(layer)) {
+    } else if (bnn_is_dense(layer) && images == 1) {
+        choose_single(in, layer->in_image, choice);
+        bnn_walk(layer, in, out, 1, &ready, single_tile);
+    } else if (bnn_is_dense(layer)) {
         for (int pair = 0; pair < (images + 1) / 2; pair++) {
             choose_pairs((const uint64_t *)in + 2 * pair * layer->in_image, layer->in_image, layer->in_image,
                          (images - 2 * pair) * layer->in_image, choice + pair * layer->in_image * NIBBLES);

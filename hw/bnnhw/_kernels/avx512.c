@@ -10,13 +10,21 @@
  * The three are words of neighbouring pixels, or neighbours in the row of a dense layer; what a window has beyond
  * a multiple of three is counted singly.
  *
+ * Two-bit weights are planes worth half each, taken in pairs: an input that is not zero counts where both are equal,
+ * and twice where it differs from them. v is then the second count less the first, and the inputs that are not zero
+ * need not be counted by themselves.
+ *
  * Packed: int32 negated limits [threshold][group][lane]; where the words of a window are, in bytes from its start,
  * first those that are taken in threes; and the weights in this order, uint32 [group][plane] and then
- * [register][first, second, parity][lane] for three half words of inputs, [register][lane] for one.
+ * [register][first, second, parity][lane] for three half words of inputs, [register][lane] for one; for ternary
+ * inputs and two planes, [group][pair of planes][register][where they are equal, first plane][lane].
  */
 #include "layer.h"
 #if BNN_X86
 #define BNN_TARGET "popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq"
+/* gcc's other tunings keep addresses in vector registers where it runs out of plain ones. To come back they queue
+ * behind the arithmetic, and the loads that they are for wait: 3 percent of a convolution. */
+#define BNN_TUNE "tune=k8"
 #include "tuning.h"
 
 #include <immintrin.h>
@@ -86,6 +94,9 @@ BNN_INLINE const void *weights_of(const bnn_layer *layer) {
     return offsets_of(layer) + (layer->kind == BNN_BYTES ? 0 : offsets_size(layer));
 }
 
+/* Planes that are taken together. */
+BNN_INLINE int together(const bnn_layer *layer) { return layer->kind == BNN_TERNARY && layer->planes > 1 ? 2 : 1; }
+
 /* Weights of a group, in elements of uint32. */
 BNN_INLINE ptrdiff_t group_size(const bnn_layer *layer) {
     return (ptrdiff_t)layer->planes * layer->runs * layer->run * 2 * BNN_GROUP;
@@ -132,6 +143,16 @@ static void pack_neuron(const bnn_layer *layer, const uint64_t *weight, int reg,
     }
 }
 
+/* The same for a pair of planes, the second `other` words further on. */
+static void pack_pair(const bnn_layer *layer, const uint64_t *weight, ptrdiff_t other, int reg, uint32_t *to) {
+    for (int i = 0; i < layer->runs * layer->run; i++, weight++) {
+        for (int high = 0; high < 2; high++, to += 2 * BNN_GROUP) {
+            to[2 * reg * LANES] = (uint32_t)(~(weight[0] ^ weight[other]) >> (32 * high));
+            to[(2 * reg + 1) * LANES] = (uint32_t)(weight[0] >> (32 * high));
+        }
+    }
+}
+
 static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
     placement *placed = placement_of(layer);
     int32_t *limit = to;
@@ -146,12 +167,17 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
     const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;
     pack_offsets(layer, (ptrdiff_t *)weight);
     weight += offsets_size(layer) * (ptrdiff_t)(sizeof(ptrdiff_t) / sizeof(uint32_t));
-    for (int plane = 0; plane < layer->planes; plane++) {
+    for (int plane = 0; plane < layer->planes; plane += together(layer)) {
         for (int output = 0; output < layer->outputs; output++) {
             const int lane = placed(output % BNN_GROUP);
             const ptrdiff_t at = (ptrdiff_t)(output / BNN_GROUP) * layer->planes + plane;
-            pack_neuron(layer, rows->bits + (plane * (ptrdiff_t)layer->outputs + output) * window, lane / LANES,
-                        weight + at * window * 2 * BNN_GROUP + lane % LANES);
+            const uint64_t *from = rows->bits + (plane * (ptrdiff_t)layer->outputs + output) * window;
+            uint32_t *first = weight + at * window * 2 * BNN_GROUP + lane % LANES;
+            if (together(layer) == 2) {
+                pack_pair(layer, from, layer->outputs * window, lane / LANES, first);
+            } else {
+                pack_neuron(layer, from, lane / LANES, first);
+            }
         }
     }
 }
@@ -160,7 +186,7 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
  * ternary ones the number of inputs that are not zero, for each window. */
 static size_t scratch(const bnn_layer *layer, int images) {
     if (layer->kind == BNN_BYTES) return bnn_dots_scratch(layer);
-    if (layer->kind == BNN_TERNARY) return bnn_used_size(layer, images);
+    if (layer->kind == BNN_TERNARY) return together(layer) == 1 ? bnn_used_size(layer, images) : 0;
     return (size_t)(bnn_is_dense(layer) ? images : 1) * (size_t)layer->in_image * sizeof(uint64_t);
 }
 
@@ -183,6 +209,8 @@ BNN_INLINE __m512i load(const void *from) {
  * inputs is broadcast to all lanes. */
 #define MAP(map) "r"(map), "m"(*(const uint64_t(*)[1 << 20])(map))
 
+#define ROW(weight, i) "m"(*(const __m512i *)((weight) + (i) * LANES))
+
 /* Add to a sum the bits of a half word, `at` bytes into the map, that differ from their weights. */
 BNN_INLINE __m512i count_one(__m512i sum, __m512i weight, const uint64_t *map, ptrdiff_t at) {
     __m512i differ;
@@ -204,6 +232,54 @@ BNN_INLINE __m512i count_ternary(__m512i sum, const uint32_t *weight, __m512i si
             : "+v"(sum), "=&v"(differ)
             : "v"(sign), "v"(used), "m"(*(const __m512i *)weight));
     return sum;
+}
+
+/* The same for the four registers of a group. In this order the processor spreads the operations evenly over its
+ * units; one register after the other takes a fifth longer. */
+BNN_INLINE void count_four_ternary(__m512i *sum0, __m512i *sum1, __m512i *sum2, __m512i *sum3, const uint32_t *weight,
+                                   __m512i sign, __m512i used) {
+    __m512i differ0, differ1, differ2, differ3;
+    __asm__("vmovdqu64 %10, %4\n\t"
+            "vmovdqu64 %11, %5\n\t"
+            "vmovdqu64 %12, %6\n\t"
+            "vmovdqu64 %13, %7\n\t"
+            "vpternlogd $0x28, %9, %8, %4\n\t"
+            "vpternlogd $0x28, %9, %8, %5\n\t"
+            "vpternlogd $0x28, %9, %8, %6\n\t"
+            "vpternlogd $0x28, %9, %8, %7\n\t"
+            "vpopcntd %4, %4\n\t"
+            "vpopcntd %5, %5\n\t"
+            "vpopcntd %6, %6\n\t"
+            "vpopcntd %7, %7\n\t"
+            "vpaddd %4, %0, %0\n\t"
+            "vpaddd %5, %1, %1\n\t"
+            "vpaddd %6, %2, %2\n\t"
+            "vpaddd %7, %3, %3"
+            : "+v"(*sum0), "+v"(*sum1), "+v"(*sum2), "+v"(*sum3), "=&v"(differ0), "=&v"(differ1), "=&v"(differ2),
+              "=&v"(differ3)
+            : "v"(sign), "v"(used), ROW(weight, 0), ROW(weight, 1), ROW(weight, 2), ROW(weight, 3));
+}
+
+/* The same for two registers and a pair of planes. */
+BNN_INLINE void count_two_pairs(__m512i *sum0, __m512i *sum1, const uint32_t *weight, __m512i twos, __m512i sign,
+                                __m512i used) {
+    __m512i equal0, equal1, differ0, differ1;
+    __asm__("vmovdqu64 %10, %4\n\t"
+            "vmovdqu64 %12, %5\n\t"
+            "vpandd %9, %7, %2\n\t"
+            "vpandd %11, %7, %3\n\t"
+            "vpternlogd $0x28, %2, %6, %4\n\t"
+            "vpternlogd $0x28, %3, %6, %5\n\t"
+            "vpopcntd %2, %2\n\t"
+            "vpopcntd %3, %3\n\t"
+            "vpopcntd %4, %4\n\t"
+            "vpopcntd %5, %5\n\t"
+            "vpsubd %2, %0, %0\n\t"
+            "vpsubd %3, %1, %1\n\t"
+            "vpdpbusd %8, %4, %0\n\t"
+            "vpdpbusd %8, %5, %1"
+            : "+v"(*sum0), "+v"(*sum1), "=&v"(equal0), "=&v"(equal1), "=&v"(differ0), "=&v"(differ1)
+            : "v"(sign), "v"(used), "v"(twos), ROW(weight, 0), ROW(weight, 1), ROW(weight, 2), ROW(weight, 3));
 }
 
 /* The same for three, of which the last is the parity. The majority is d1 where d1 and d2 agree, and else d3, which
@@ -237,8 +313,7 @@ BNN_INLINE __m512i count_three_once(__m512i sum, const uint32_t *weight, __m512i
             "vpaddd %1, %0, %0\n\t"
             "vpdpbusd %10, %2, %0"
             : "+v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
-            : "v"(first), "v"(second), "v"(all), "m"(*(const __m512i *)weight),
-              "m"(*(const __m512i *)(weight + LANES)), "m"(*(const __m512i *)(weight + 2 * LANES)), "v"(twos));
+            : "v"(first), "v"(second), "v"(all), ROW(weight, 0), ROW(weight, 1), ROW(weight, 2), "v"(twos));
     return sum;
 }
 
@@ -316,9 +391,9 @@ static plan plan_of(const bnn_layer *layer, const void *in, const void *made) {
 #define BEGIN(w, r, sum) __m512i sum = start(layer, span->group, r, low_start);
 
 /* Count the inputs that differ from their weights, for `count` windows and `registers` registers of neurons (both
- * constants, as is `ternary`), and store what becomes of them. */
+ * constants, as are `ternary` and the number of `planes` taken together), and store what becomes of them. */
 BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *span, const uint64_t *const *map,
-                        const int32_t *const *used, void *out, int ternary, int count, int registers) {
+                        const int32_t *const *used, void *out, int ternary, int planes, int count, int registers) {
     const int low_start = starts_low(layer, ternary);
     const ptrdiff_t next = p->next, parity = p->parity;
     const ptrdiff_t *const first_one = p->first_one, *const end = p->end;
@@ -329,11 +404,18 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
     if (w < count && r < registers) sum = count_three(sum, row, twos, map##w, i, i + next, i + parity);
 #define ONE(w, r, sum) \
     if (w < count && r < registers) sum = count_one(sum, row, map##w, i);
-#define INPUTS(w) \
-    const __m512i sign##w = w < count ? broadcast(map##w, i) : twos; \
-    const __m512i used##w = w < count ? broadcast(map##w, i + (ptrdiff_t)sizeof(uint64_t)) : twos;
-#define TERNARY(w, r, sum) \
-    if (w < count && r < registers) sum = count_ternary(sum, weight + r * LANES, sign##w, used##w);
+#define TERNARY(w) \
+    if (w < count) { \
+        const __m512i sign = broadcast(map##w, i), some = broadcast(map##w, i + (ptrdiff_t)sizeof(uint64_t)); \
+        if (planes == 2) { \
+            count_two_pairs(&s##w##0, &s##w##1, weight, twos, sign, some); \
+            if (registers > 2) count_two_pairs(&s##w##2, &s##w##3, weight + 4 * LANES, twos, sign, some); \
+        } else if (registers == REGISTERS) { \
+            count_four_ternary(&s##w##0, &s##w##1, &s##w##2, &s##w##3, weight, sign, some); \
+        } else { \
+            s##w##0 = count_ternary(s##w##0, weight, sign, some); \
+        } \
+    }
 #define THREE_ROWS(r) \
     if (r < registers) { \
         const __m512i row[3] = {load(weight + 3 * r * LANES), load(weight + (3 * r + 1) * LANES), \
@@ -348,7 +430,7 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
         BY_REGISTER(ONE, r) \
     }
     SIXTEEN(BEGIN)
-    for (int plane = 0; plane < layer->planes; plane++) {
+    for (int plane = 0; plane < layer->planes; plane += planes) {
         const ptrdiff_t *offset = p->offset;
         for (; offset < first_one; offset++, weight += 3 * BNN_GROUP) {
             const ptrdiff_t i = *offset;
@@ -360,11 +442,10 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
                 THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
             }
         }
-        for (; offset < end; offset++, weight += BNN_GROUP) {
+        for (; offset < end; offset++, weight += planes * BNN_GROUP) {
             const ptrdiff_t i = *offset;
             if (ternary) {
-                INPUTS(0) INPUTS(1) INPUTS(2) INPUTS(3)
-                BY_REGISTER(TERNARY, 0) BY_REGISTER(TERNARY, 1) BY_REGISTER(TERNARY, 2) BY_REGISTER(TERNARY, 3)
+                TERNARY(0) TERNARY(1) TERNARY(2) TERNARY(3)
             } else {
                 ONE_ROW(0) ONE_ROW(1) ONE_ROW(2) ONE_ROW(3)
             }
@@ -372,16 +453,14 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
     }
 #undef THREE
 #undef ONE
-#undef INPUTS
 #undef TERNARY
 #undef THREE_ROWS
 #undef THREE_ONCE
 #undef ONE_ROW
-    if (ternary) {
+    if (ternary && planes == 1) {
 #define VALUE(w, r, sum) \
     if (w < count && r < registers) { \
-        if (layer->beta == 2) sum = _mm512_add_epi32(sum, sum); \
-        sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(layer->alpha * *used[w])); \
+        sum = _mm512_sub_epi32(_mm512_add_epi32(sum, sum), _mm512_set1_epi32(*used[w])); \
     }
         SIXTEEN(VALUE)
 #undef VALUE
@@ -402,32 +481,36 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
 }
 
 BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, const plan *p,
-                     int ternary) {
+                     int ternary, int planes) {
     const uint64_t *map[BNN_TILE];
     const int32_t *used[BNN_TILE] = {0};
     const int count = bnn_windows(layer, span, in, map);
     /* Neurons that do not exist in the last group, of which a network with few classes has most. */
     const int few = layer->outputs - span->group * BNN_GROUP <= LANES && layer->result > BNN_TWO_BIT;
-    if (ternary) bnn_used_of(layer, span, p->used, used);
+    if (ternary && planes == 1) bnn_used_of(layer, span, p->used, used);
     switch (few ? -count : count) {
-    case 4: windows(layer, p, span, map, used, out, ternary, 4, REGISTERS); break;
-    case 3: windows(layer, p, span, map, used, out, ternary, 3, REGISTERS); break;
-    case 2: windows(layer, p, span, map, used, out, ternary, 2, REGISTERS); break;
-    case 1: windows(layer, p, span, map, used, out, ternary, 1, REGISTERS); break;
-    case -4: windows(layer, p, span, map, used, out, ternary, 4, 1); break;
-    case -3: windows(layer, p, span, map, used, out, ternary, 3, 1); break;
-    case -2: windows(layer, p, span, map, used, out, ternary, 2, 1); break;
-    default: windows(layer, p, span, map, used, out, ternary, 1, 1);
+    case 4: windows(layer, p, span, map, used, out, ternary, planes, 4, REGISTERS); break;
+    case 3: windows(layer, p, span, map, used, out, ternary, planes, 3, REGISTERS); break;
+    case 2: windows(layer, p, span, map, used, out, ternary, planes, 2, REGISTERS); break;
+    case 1: windows(layer, p, span, map, used, out, ternary, planes, 1, REGISTERS); break;
+    case -4: windows(layer, p, span, map, used, out, ternary, planes, 4, 1); break;
+    case -3: windows(layer, p, span, map, used, out, ternary, planes, 3, 1); break;
+    case -2: windows(layer, p, span, map, used, out, ternary, planes, 2, 1); break;
+    default: windows(layer, p, span, map, used, out, ternary, planes, 1, 1);
     }
 }
 
 /* Part of the walk: a call for each tile would cost 20 cycles. */
 BNN_INLINE void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
-    tile(layer, span, in, out, plan_of_layer, 0);
+    tile(layer, span, in, out, plan_of_layer, 0, 1);
 }
 
 BNN_INLINE void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
-    tile(layer, span, in, out, plan_of_layer, 1);
+    tile(layer, span, in, out, plan_of_layer, 1, 1);
+}
+
+BNN_INLINE void pairs_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+    tile(layer, span, in, out, plan_of_layer, 1, 2);
 }
 
 BNN_INLINE void products(const bnn_layer *layer, int group, const uint8_t *rows, int count, void *out, ptrdiff_t at,
@@ -476,6 +559,9 @@ static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int cou
 static void run(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
     if (layer->kind == BNN_BYTES) {
         bnn_dots_run(layer, in, out, images, memory, dots);
+    } else if (together(layer) == 2) {
+        plan p = plan_of(layer, in, memory);
+        bnn_walk(layer, in, out, images, &p, pairs_tile);
     } else if (layer->kind == BNN_TERNARY) {
         plan p = plan_of(layer, in, memory);
         p.used = bnn_count_used(layer, in, images, memory);

@@ -37,11 +37,20 @@ static inline size_t bnn_used_size(const bnn_layer *layer, int images) {
     return (size_t)(bnn_used_before(layer) + images * bnn_used_image(layer)) * sizeof(int32_t);
 }
 
-/* Sums of `length` neighbours at `count` places, `step` apart. */
-BNN_INLINE void bnn_used_sums(const int32_t *from, ptrdiff_t step, ptrdiff_t apart, int length, int count, int32_t *to) {
+BNN_INLINE void bnn_used_add(const int32_t *restrict from, ptrdiff_t step, ptrdiff_t apart, int length, int count,
+                             int32_t *restrict to) {
     for (int i = 0; i < count; i++) to[i] = from[i * step];
     for (int j = 1; j < length; j++) {
         for (int i = 0; i < count; i++) to[i] += from[i * step + j * apart];
+    }
+}
+
+/* Sums of `length` neighbours, `apart`, at `count` places, `step` from one to the next. */
+BNN_INLINE void bnn_used_sums(const int32_t *from, ptrdiff_t step, ptrdiff_t apart, int length, int count, int32_t *to) {
+    if (step == 1) {
+        bnn_used_add(from, 1, apart, length, count, to); /* as a constant, so that it vectorises */
+    } else {
+        bnn_used_add(from, step, apart, length, count, to);
     }
 }
 

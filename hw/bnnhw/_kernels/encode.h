@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bits.h"
 #include "network.h"
 
 /* q(v) + 128: bytes from 128 on move up by one, and 255 stays. */
@@ -13,18 +14,6 @@ static inline void bnn_encode_pixels(const uint8_t *from, int count, uint8_t *to
 
 static inline void bnn_encode_sign_bytes(const uint8_t *from, int count, uint8_t *to) {
     for (int i = 0; i < count; i++) to[i] = (uint8_t)(from[i] >> 7 << 1);
-}
-
-/* Top bits of 8 bytes, the first in bit 0. The product moves bit 8i to bit 56 + i, without carries. */
-static inline uint64_t bnn_top_bits(const uint8_t *from) {
-    uint64_t bytes;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    bytes = 0;
-    for (int i = 0; i < 8; i++) bytes |= (uint64_t)from[i] << (8 * i);
-#else
-    memcpy(&bytes, from, sizeof bytes);
-#endif
-    return ((bytes >> 7 & 0x0101010101010101u) * 0x0102040810204080u) >> 56;
 }
 
 static inline void bnn_encode_sign_bits(const uint8_t *from, int count, uint64_t *to) {

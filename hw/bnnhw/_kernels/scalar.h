@@ -38,20 +38,30 @@ static size_t scratch(const bnn_layer *layer, int images) {
     return 0;
 }
 
-/* Inputs that differ from one neuron's weights, for `count` windows; `ternary` and `count` are constants. */
+/* Add the bits of a word of each of `count` windows, `at` words on, that differ from a neuron's weights. */
+BNN_INLINE void add_word(uint64_t bits, const uint64_t *const *window, ptrdiff_t at, int ternary, int count,
+                         uint64_t *sums) {
+    for (int w = 0; w < count; w++) {
+        const uint64_t *word = window[w] + at;
+        sums[w] += BNN_POPCOUNT(ternary ? word[1] & (bits ^ word[0]) : bits ^ word[0]);
+    }
+}
+
+/* Inputs that differ from one neuron's weights, for `count` windows; `ternary` and `count` are constants, and so is
+ * whether there is one run, long enough to be worth unrolling, or several. */
 BNN_INLINE void differing(const bnn_layer *layer, const uint64_t *weight, const uint64_t *const *window,
-                          int ternary, int count, int32_t *sum) {
+                          int ternary, int count, int one_run, int32_t *sum) {
+    const int step = ternary ? 2 : 1;
     uint64_t sums[BNN_TILE] = {0};
     for (int plane = 0; plane < layer->planes; plane++) {
+        if (one_run) {
+            BNN_UNROLL(4)
+            for (int i = 0; i < layer->run; i++) add_word(*weight++, window, step * i, ternary, count, sums);
+            continue;
+        }
         for (int run = 0; run < layer->runs; run++) {
             const ptrdiff_t from = run * layer->in_row;
-            for (int i = 0; i < layer->run; i++) {
-                const uint64_t bits = *weight++;
-                for (int w = 0; w < count; w++) {
-                    const uint64_t *at = window[w] + from;
-                    sums[w] += BNN_POPCOUNT(ternary ? at[2 * i + 1] & (bits ^ at[2 * i]) : bits ^ at[i]);
-                }
-            }
+            for (int i = 0; i < layer->run; i++) add_word(*weight++, window, from + step * i, ternary, count, sums);
         }
     }
     for (int w = 0; w < count; w++) sum[w] = (int32_t)sums[w];
@@ -73,7 +83,11 @@ BNN_INLINE void values(const bnn_layer *layer, int group, const uint64_t *const 
     int32_t offset[BNN_TILE] = {0}, sum[BNN_TILE];
     for (int w = 0; ternary && w < count; w++) offset[w] = layer->alpha * not_zero(layer, window[w]);
     for (int i = 0; i < used; i++, weight += words(layer)) {
-        differing(layer, weight, window, ternary, count, sum);
+        if (layer->runs == 1) {
+            differing(layer, weight, window, ternary, count, 1, sum);
+        } else {
+            differing(layer, weight, window, ternary, count, 0, sum);
+        }
         for (int w = 0; w < count; w++) value[w][i] = ternary ? layer->beta * sum[w] - offset[w] : sum[w];
     }
     for (int i = used; i < BNN_GROUP; i++) {

@@ -2,12 +2,15 @@
 #ifndef BNN_STORE_H
 #define BNN_STORE_H
 
+#include "bits.h"
 #include "layer.h"
 
-/* One bit a neuron: 1 where its value is below its limit. */
+/* One bit a neuron: 1 where its value is below its limit. By way of bytes, as the comparisons then vectorise. */
 BNN_INLINE uint64_t bnn_fired(const int32_t *value, const int32_t *limit) {
+    uint8_t below[BNN_GROUP];
     uint64_t word = 0;
-    for (int i = 0; i < BNN_GROUP; i++) word |= (uint64_t)(value[i] < limit[i]) << i;
+    for (int i = 0; i < BNN_GROUP; i++) below[i] = value[i] < limit[i] ? 255 : 0;
+    for (int i = 0; i < BNN_GROUP; i += 8) word |= bnn_top_bits(below + i) << i;
     return word;
 }
 

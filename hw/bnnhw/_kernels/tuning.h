@@ -7,6 +7,15 @@
 #define BNN_TEXT(text) #text
 #define BNN_PRAGMA(text) _Pragma(BNN_TEXT(text))
 
+/* Before a loop. */
+#if defined(__clang__)
+#define BNN_UNROLL(times) BNN_PRAGMA(unroll times)
+#elif defined(__GNUC__)
+#define BNN_UNROLL(times) BNN_PRAGMA(GCC unroll times)
+#else
+#define BNN_UNROLL(times)
+#endif
+
 #if defined(__clang__)
 #if defined(BNN_TARGET)
 BNN_PRAGMA(clang attribute push(__attribute__((target(BNN_TARGET))), apply_to = function))

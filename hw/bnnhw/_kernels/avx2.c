@@ -4,8 +4,8 @@
  * the activations choose the table: its entry w is the number of inputs that differ from the weights w. There
  * is room for two counts in a byte, so one table serves two neighbouring windows, the first in the low four
  * bits; it is chosen by 4 activations of each, which makes 256 tables. For ternary inputs the 256 tables are
- * chosen by 4 signs and 4 "is not zero", and serve one window; so they do for a single image of a dense layer, which has
- * no second one.
+ * chosen by 4 signs and 4 "is not zero", and serve one window. They also serve a single image of a dense layer, which
+ * has no second window.
  *
  * Three look-ups fit four bits (12). Then the sums are added up whole, modulo 256, and the upper halves once more
  * by themselves; the lower halves are what remains. After 3 words (192), bytes are widened.
@@ -168,6 +168,7 @@ static void choose_pairs(const uint64_t *in, ptrdiff_t count, ptrdiff_t other, p
     }
 }
 
+/* Choices for one window: as if no input were zero. */
 static void choose_single(const uint64_t *in, ptrdiff_t count, uint16_t *choice) {
     for (ptrdiff_t i = 0; i < count; i++) spread(in[i], ~(uint64_t)0, choice + i * NIBBLES);
 }
@@ -239,8 +240,9 @@ BNN_INLINE void count_pair(const uint8_t *weight, const int32_t *offset, int wor
     part(all1, upper1, sum[0] + 32, sum[1] + 32);
 }
 
+/* The same for a single window, or one of ternary inputs. */
 BNN_INLINE void count_single(const uint8_t *weight, const int32_t *offset, int words, const uint16_t *choice,
-                              uint16_t *sum) {
+                             uint16_t *sum) {
     __m256i low = _mm256_setzero_si256(), high = low;
     for (int word = 0; word < words; word++, weight += NIBBLES * BNN_GROUP) {
         const uint16_t *at = choice + offset[word];

@@ -14,7 +14,8 @@
  * and twice where it differs from them. v is then the second count less the first, and the inputs that are not zero
  * need not be counted by themselves.
  *
- * Packed: int32 negated limits [threshold][group][lane]; where the words of a window are, in bytes from its start,
+ * Packed: int32 [threshold][group][lane], first the negated limits, then what to add for those of the upper threshold;
+ * where the words of a window are, in bytes from its start,
  * first those that are taken in threes; and the weights in this order, uint32 [group][plane] and then
  * [register][first, second, parity][lane] for three half words of inputs, [register][lane] for one; for ternary
  * inputs and two planes, [group][pair of planes][register][where they are equal, first plane][lane].
@@ -157,8 +158,11 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
     placement *placed = placement_of(layer);
     int32_t *limit = to;
     uint32_t *weight = (uint32_t *)to + limits_size(layer);
+    const ptrdiff_t lower = (ptrdiff_t)layer->groups * BNN_GROUP;
     for (ptrdiff_t i = 0; i < limits_size(layer); i++) {
-        limit[i / BNN_GROUP * BNN_GROUP + placed((int)(i % BNN_GROUP))] = -layer->limits[i];
+        /* Without signs, as a difference may not fit; the sum does again. */
+        const uint32_t before = i < lower ? 0 : (uint32_t)layer->limits[i - lower];
+        limit[i / BNN_GROUP * BNN_GROUP + placed((int)(i % BNN_GROUP))] = (int32_t)(before - (uint32_t)layer->limits[i]);
     }
     if (layer->kind == BNN_BYTES) {
         bnn_dots_pack(layer, rows->bytes, placed, BNN_GROUP, (int8_t *)weight);
@@ -329,8 +333,8 @@ BNN_INLINE __m512i broadcast(const uint64_t *map, ptrdiff_t at) {
 #define SIXTEEN(DO) FOUR(DO, 0) FOUR(DO, 1) FOUR(DO, 2) FOUR(DO, 3)
 #define BY_REGISTER(DO, r) DO(0, r, s0##r) DO(1, r, s1##r) DO(2, r, s2##r) DO(3, r, s3##r)
 
-/* Values start at minus the limit where that is all that is asked of them: then those that fire are negative. */
-BNN_INLINE int starts_low(const bnn_layer *layer, int ternary) { return layer->result == BNN_ONE_BIT && !ternary; }
+/* Values that become bits start at minus the limit: then those that fire are negative. Ternary inputs scale them. */
+BNN_INLINE int starts_low(const bnn_layer *layer, int ternary) { return layer->result <= BNN_TWO_BIT && !ternary; }
 
 BNN_INLINE __m512i start(const bnn_layer *layer, int group, int reg, int low) {
     if (!low) return _mm512_setzero_si512();
@@ -347,18 +351,21 @@ BNN_INLINE uint64_t negative(group_values v) {
     return _cvtmask64_u64(_mm512_movepi8_mask(_mm512_packs_epi16(low, high)));
 }
 
-BNN_INLINE uint64_t below(group_values v, const int32_t *limit) {
+BNN_INLINE group_values plus(group_values v, const int32_t *limit) {
     for (int r = 0; r < REGISTERS; r++) v.r[r] = _mm512_add_epi32(v.r[r], _mm512_loadu_si512(limit + r * LANES));
-    return negative(v);
+    return v;
 }
 
 /* Store what becomes of the values of a group at one position. */
 BNN_INLINE void finish(const bnn_layer *layer, int group, int low_start, group_values v, void *out, ptrdiff_t at) {
-    if (layer->result == BNN_ONE_BIT) {
-        ((uint64_t *)out)[at] = low_start ? negative(v) : below(v, limits_of(layer, 0, group));
-    } else if (layer->result == BNN_TWO_BIT) {
-        bnn_store_ternary(below(v, limits_of(layer, 0, group)), below(v, limits_of(layer, 1, group)),
-                          (uint64_t *)out + at);
+    if (layer->result <= BNN_TWO_BIT) {
+        uint64_t *to = (uint64_t *)out + at;
+        if (!low_start) v = plus(v, limits_of(layer, 0, group));
+        if (layer->result == BNN_ONE_BIT) {
+            *to = negative(v);
+        } else {
+            bnn_store_ternary(negative(v), negative(plus(v, limits_of(layer, 1, group))), to);
+        }
     } else {
         int32_t value[BNN_GROUP];
         for (int r = 0; r < REGISTERS; r++) _mm512_storeu_si512(value + r * LANES, v.r[r]);

@@ -18,11 +18,7 @@ static inline void bnn_encode_sign_bytes(const uint8_t *from, int count, uint8_t
 
 static inline void bnn_encode_sign_bits(const uint8_t *from, int count, uint64_t *to) {
     int i = 0;
-    for (; i + 64 <= count; i += 64) {
-        uint64_t word = 0;
-        for (int byte = 0; byte < 8; byte++) word |= bnn_top_bits(from + i + 8 * byte) << (8 * byte);
-        to[i / 64] = word;
-    }
+    for (; i + 64 <= count; i += 64) to[i / 64] = bnn_top_bits_64(from + i);
     if (i < count) {
         uint64_t word = 0;
         for (int bit = 0; i + bit < count; bit++) word |= (uint64_t)(from[i + bit] >> 7) << bit;

@@ -8,10 +8,8 @@
 /* One bit a neuron: 1 where its value is below its limit. By way of bytes, as the comparisons then vectorise. */
 BNN_INLINE uint64_t bnn_fired(const int32_t *value, const int32_t *limit) {
     uint8_t below[BNN_GROUP];
-    uint64_t word = 0;
     for (int i = 0; i < BNN_GROUP; i++) below[i] = value[i] < limit[i] ? 255 : 0;
-    for (int i = 0; i < BNN_GROUP; i += 8) word |= bnn_top_bits(below + i) << i;
-    return word;
+    return bnn_top_bits_64(below);
 }
 
 /* Limits of a group: those of the lower threshold, and further on those of the upper. */

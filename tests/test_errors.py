@@ -117,4 +117,4 @@ def test_a_mistake_is_told_with_what_was_expected_and_found(
 )
 def test_any_name_that_is_none_is_one_of_our_errors(name: object) -> None:
     with pytest.raises(bnncore.BnnError):
-        bnncore.get(name)  # type: ignore[arg-type]
+        bnncore.get(name)  # type: ignore[arg-type]  # on purpose

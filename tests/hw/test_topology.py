@@ -109,12 +109,12 @@ def test_an_impossible_option_is_one_of_our_errors(options: dict[str, Any]) -> N
 @pytest.mark.parametrize("name", [None, 5, b"cnv"])
 def test_a_name_that_is_no_text_is_one_of_our_errors(name: object) -> None:
     with pytest.raises(BnnError, match="name"):
-        Topology(name=name, input=Input(height=1, width=1), layers=(Dense(outputs=1),))  # type: ignore[arg-type]
+        Topology(name=name, input=Input(height=1, width=1), layers=(Dense(outputs=1),))  # type: ignore[arg-type]  # on purpose
 
 
 def test_layers_that_are_no_sequence_are_one_of_our_errors() -> None:
     with pytest.raises(BnnError, match="layers"):
-        Topology(name="t", input=Input(height=1, width=1), layers=Dense(outputs=1))  # type: ignore[arg-type]
+        Topology(name="t", input=Input(height=1, width=1), layers=Dense(outputs=1))  # type: ignore[arg-type]  # on purpose
 
 
 def test_more_layers_than_the_limit_are_refused() -> None:

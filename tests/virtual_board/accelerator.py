@@ -126,7 +126,7 @@ class VirtualAccelerator:
         return padded.reshape(-1).view(np.uint8)
 
 
-class MappedRegisters(np.ndarray):  # type: ignore[type-arg]
+class MappedRegisters(np.ndarray):  # type: ignore[type-arg]  # numpy 1.21 has no such argument
     """Registers as an array, element by element, as a board that maps its memory gives them."""
 
     accelerator: VirtualAccelerator

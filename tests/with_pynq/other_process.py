@@ -31,7 +31,7 @@ def main() -> None:
     for turn in range(turns):
         batch = images(fpga.topology, 2, seed=turn)
         right &= np.array_equal(fpga.scores(batch), numpy.scores(batch))
-    counters = fpga._ready().executor.counters  # type: ignore[attr-defined]
+    counters = fpga._ready().executor.counters  # type: ignore[attr-defined]  # the FPGA's own
     print(json.dumps([right, counters.downloads, counters.parameter_loads]))
 
 

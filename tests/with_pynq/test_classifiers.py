@@ -48,7 +48,7 @@ def right(classifier: bnncore.Classifier, seed: int) -> bool:
 
 
 def loaded(classifier: bnncore.Classifier) -> tuple[int, int]:
-    counters = classifier._ready().executor.counters  # type: ignore[attr-defined]
+    counters = classifier._ready().executor.counters  # type: ignore[attr-defined]  # the FPGA's own
     return counters.downloads, counters.parameter_loads
 
 

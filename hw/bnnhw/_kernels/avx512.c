@@ -14,9 +14,9 @@
  * and twice where it differs from them. v is then the second count less the first, and the inputs that are not zero
  * need not be counted by themselves.
  *
- * Packed: int32 [threshold][group][lane], first the negated limits, then what to add for those of the upper threshold;
- * where the words of a window are, in bytes from its start,
- * first those that are taken in threes; and the weights in this order, uint32 [group][plane] and then
+ * Packed: int32 [threshold][group][lane], first the negated limits, then what to add for those of the upper
+ * threshold; where the words of a window are, in bytes from its start, first those that are taken in threes; and the
+ * weights in this order, uint32 [group][plane] and then
  * [register][first, second, parity][lane] for three half words of inputs, [register][lane] for one; for ternary
  * inputs and two planes, [group][pair of planes][register][where they are equal, first plane][lane].
  */

@@ -198,9 +198,8 @@ class PynqBNN:
         total = max(1, int((time.perf_counter() - start) * 1e6))
         self.usecPerImage = total / max(1, len(images))
         if verbose:
-            # As the old package did.
-            print(f"Inference took {total:.2f} microseconds, {self.usecPerImage:.2f} usec per image")  # noqa: T201
-            print(f"Classification rate: {1e6 / self.usecPerImage:.2f} images per second")  # noqa: T201
+            print(f"Inference took {total:.2f} microseconds, {self.usecPerImage:.2f} usec per image")  # noqa: T201  # as the old package
+            print(f"Classification rate: {1e6 / self.usecPerImage:.2f} images per second")  # noqa: T201  # as the old package
         return scores
 
     def _one(self, images: npt.NDArray[np.uint8]) -> int:

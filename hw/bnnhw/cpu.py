@@ -50,7 +50,7 @@ _UINT8 = np.dtype(np.uint8)
 
 # Looked up once, as each time takes a hundredth of what a small network does.
 _ARRAY, _BYTES = np.ndarray, ffi.typeof("uint8_t[]")
-_from_buffer, _run = ffi.from_buffer, lib.bnn_run
+_from_buffer, _bnn_run = ffi.from_buffer, lib.bnn_run
 
 
 def variants() -> MappingProxyType[str, bool]:
@@ -151,10 +151,10 @@ class CpuExecutor:
             source = _from_buffer(_BYTES, batch)
         if images <= self._images:
             try:
-                place = self._idle.pop()
+                place = self._idle.pop()  # as in _take, without the call
             except IndexError:
                 place = self._workspace()
-            _run(self._network, place.maps, source, images, place.target)
+            _bnn_run(self._network, place.maps, source, images, place.target)
             few: npt.NDArray[np.int32] = (place.single if images == 1 else place.scores[:images]).copy()
             self._idle.append(place)
             return few
@@ -176,7 +176,7 @@ class CpuExecutor:
     def _run(self, source: Any, images: int, target: Any) -> None:
         place = self._take()
         try:
-            lib.bnn_run(self._network, place.maps, source, images, target)
+            _bnn_run(self._network, place.maps, source, images, target)
         finally:
             self._idle.append(place)
 

@@ -85,16 +85,6 @@ static void pack_limits(const bnn_layer *layer, int16_t *limit) {
     }
 }
 
-static void pack_bytes(const bnn_layer *layer, const int8_t *row, int8_t *weight) {
-    const ptrdiff_t fan_in = (ptrdiff_t)layer->runs * layer->run;
-    for (int output = 0; output < layer->outputs; output++, row += fan_in) {
-        const ptrdiff_t first = output / BNN_GROUP * pairs(layer);
-        for (ptrdiff_t i = 0; i < fan_in; i++) {
-            weight[((first + i / 2) * BNN_GROUP + place(output % BNN_GROUP)) * 2 + i % 2] = row[i];
-        }
-    }
-}
-
 /* Where four bits of a word go: spread() yields the even ones first. */
 static int order(int nibble) { return nibble / 2 + nibble % 2 * (NIBBLES / 2); }
 
@@ -116,7 +106,7 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
     uint8_t *weight = (uint8_t *)offset + offsets_size(layer);
     pack_limits(layer, to);
     if (layer->kind == BNN_BYTES) {
-        pack_bytes(layer, rows->bytes, (int8_t *)offset);
+        bnn_dots_pack(layer, rows->bytes, place, 2, (int8_t *)offset);
         return;
     }
     fill_tables();
@@ -356,9 +346,7 @@ static void long_tile(const bnn_layer *layer, const bnn_span *span, void *out, c
         for (int i = 0; i < BNN_GROUP; i++) value[w][i] = layer->beta * value[w][i] - layer->alpha * *used[w];
     }
     if (layer->pooled) {
-        for (int i = 0; i < BNN_GROUP; i++) {
-            for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
-        }
+        bnn_least(value);
         windows = 1;
     }
     for (int w = 0; w < windows; w++) bnn_store(layer, span->group, value[w], out, span->out + w * span->out_step);

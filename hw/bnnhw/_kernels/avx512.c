@@ -165,7 +165,7 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
         limit[i / BNN_GROUP * BNN_GROUP + placed((int)(i % BNN_GROUP))] = (int32_t)(before - (uint32_t)layer->limits[i]);
     }
     if (layer->kind == BNN_BYTES) {
-        bnn_dots_pack(layer, rows->bytes, placed, BNN_GROUP, (int8_t *)weight);
+        bnn_dots_pack(layer, rows->bytes, placed, 4, (int8_t *)weight);
         return;
     }
     const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;

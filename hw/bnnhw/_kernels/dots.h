@@ -2,7 +2,7 @@
  *
  * Windows are gathered into rows of bytes, so that 27 inputs take 7 steps of 4 and not 9. Rows are a
  * multiple of 4 long; the bytes past a window may hold anything, as their weights are 0.
- * Packed weights: int8 [group][step][lane of BNN_GROUP][4], negated.
+ * Packed weights: int8 [group][step][lane of BNN_GROUP][4], negated; or with 2 inputs instead of 4 a step.
  */
 #ifndef BNN_DOTS_H
 #define BNN_DOTS_H
@@ -26,14 +26,14 @@ static inline size_t bnn_dots_packed(const bnn_layer *layer) {
     return (size_t)layer->groups * (size_t)bnn_dots_steps(layer) * BNN_GROUP * 4;
 }
 
-/* `place` says where a neuron of each `most` goes among their lanes. */
-static inline void bnn_dots_pack(const bnn_layer *layer, const int8_t *rows, int (*place)(int), int most,
+/* `place` says where a neuron of a group goes among its lanes, `inputs` how many a step takes. */
+static inline void bnn_dots_pack(const bnn_layer *layer, const int8_t *rows, int (*place)(int), int inputs,
                                  int8_t *packed) {
-    const ptrdiff_t fan_in = (ptrdiff_t)layer->runs * layer->run, steps = bnn_dots_steps(layer);
+    const ptrdiff_t fan_in = (ptrdiff_t)layer->runs * layer->run, steps = 4 / inputs * bnn_dots_steps(layer);
     for (int output = 0; output < layer->outputs; output++) {
-        const int group = output / BNN_GROUP, lane = output % BNN_GROUP / most * most + place(output % most);
+        const int group = output / BNN_GROUP, lane = place(output % BNN_GROUP);
         for (ptrdiff_t i = 0; i < fan_in; i++) {
-            packed[((group * steps + i / 4) * BNN_GROUP + lane) * 4 + i % 4] = rows[output * fan_in + i];
+            packed[((group * steps + i / inputs) * BNN_GROUP + lane) * inputs + i % inputs] = rows[output * fan_in + i];
         }
     }
 }

@@ -119,9 +119,7 @@ BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_
         for (int i = 0; i < BNN_GROUP; i++) value[w][i] = layer->beta * value[w][i] - layer->alpha * *of[w];
     }
     if (layer->pooled) {
-        for (int i = 0; i < BNN_GROUP; i++) {
-            for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
-        }
+        bnn_least(value);
         bnn_store(layer, span->group, value[0], out, span->out);
         return;
     }

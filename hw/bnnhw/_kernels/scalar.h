@@ -105,9 +105,7 @@ BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_
     default: values(layer, span->group, window, ternary, 1, value);
     }
     if (layer->pooled) {
-        for (int i = 0; i < BNN_GROUP; i++) {
-            for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
-        }
+        bnn_least(value);
         bnn_store(layer, span->group, value[0], out, span->out);
         return;
     }

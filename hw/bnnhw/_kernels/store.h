@@ -12,6 +12,13 @@ BNN_INLINE uint64_t bnn_fired(const int32_t *value, const int32_t *limit) {
     return bnn_top_bits_64(below);
 }
 
+/* The smallest value of each neuron in the 2x2 block of a pooled position, in the first of the four. */
+BNN_INLINE void bnn_least(int32_t (*value)[BNN_GROUP]) {
+    for (int i = 0; i < BNN_GROUP; i++) {
+        for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
+    }
+}
+
 /* Limits of a group: those of the lower threshold, and further on those of the upper. */
 BNN_INLINE const int32_t *bnn_limits(const bnn_layer *layer, int threshold, int group) {
     return layer->limits + ((ptrdiff_t)threshold * layer->groups + group) * BNN_GROUP;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,9 @@ __all__ = ["Engine"]
 
 # Enough to fill the fast path of every backend, little enough to keep streams short of memory.
 _BATCH = 64
+
+# Bytes of an output, int32.
+_ITEM = 4
 
 
 class Engine:
@@ -43,7 +46,11 @@ class Engine:
         self.executor = executor
         # The network may have more outputs than there are classes.
         self._count = len(classes)
+        self._end = self._count * _ITEM
         self._bits = topology.output == "bits"
+        self._single: Callable[[npt.NDArray[np.uint8]], bytes] = getattr(
+            executor, "single", lambda image: executor.scores(image[None]).tobytes()
+        )
         self._origin = Origin(
             classes=classes, output=topology.output, spread=_spread(topology), backend=executor.name
         )
@@ -52,9 +59,8 @@ class Engine:
         """Return the prediction for one picture."""
         start = time.perf_counter()
         seen = self.pipeline(source)
-        row = self.executor.scores(seen[None])[0]
-        index = self._winner(row)
-        return Prediction(index, row, self._origin, time.perf_counter() - start, seen)
+        outputs = self._single(seen)
+        return Prediction(self._winner(outputs), outputs, self._origin, time.perf_counter() - start, seen)
 
     def stream(self, sources: Iterable[Source]) -> Iterator[Prediction]:
         """Yield a prediction for each picture, in order, holding one batch at a time.
@@ -92,20 +98,21 @@ class Engine:
     def _predictions(
         self, seen: npt.NDArray[np.uint8], scores: npt.NDArray[np.int32], start: float
     ) -> list[Prediction]:
-        winners = [self._winner(row) for row in scores]
+        outputs = [row.tobytes() for row in scores]
+        winners = [self._winner(each) for each in outputs]
         seconds = (time.perf_counter() - start) / len(seen)
         return [
-            Prediction(index, row, self._origin, seconds, image)
-            for index, row, image in zip(winners, scores, seen)
+            Prediction(index, each, self._origin, seconds, image)
+            for index, each, image in zip(winners, outputs, seen)
         ]
 
-    def _winner(self, row: npt.NDArray[np.int32]) -> int:
+    def _winner(self, outputs: bytes) -> int:
         """Return the first maximum of the classes, or the highest bit set (0 if none is)."""
         if not self._bits:
-            return int(row[: self._count].argmax())
+            return int(np.frombuffer(outputs, np.int32, self._count).argmax())
         # Fewer calls than in numpy. Of the bytes of a 1, in either order, one is not 0.
-        place = row.tobytes().rfind(1, 0, self._count * row.itemsize)
-        return place // row.itemsize if place > 0 else 0
+        place = outputs.rfind(1, 0, self._end)
+        return place // _ITEM if place > 0 else 0
 
 
 def _spread(topology: Topology) -> float:

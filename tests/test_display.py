@@ -87,7 +87,7 @@ class TestPrediction:
 
     def test_says_when_no_class_responded(self) -> None:
         origin = Origin(classes=("0", "1"), output="bits", spread=0.0, backend="cpu")
-        prediction = Prediction(0, np.zeros(2, np.int32), origin, seconds=1e-5)
+        prediction = Prediction(0, np.zeros(2, np.int32).tobytes(), origin, seconds=1e-5)
         html = prediction._repr_html_()
         assert "no class responded" in Page(html).text
         assert pictures(html) == []
@@ -101,7 +101,7 @@ class TestPrediction:
     def test_image_of_another_depth_is_left_out(self) -> None:
         origin = Origin(classes=("x", "y"), output="scores", spread=1.0, backend="numpy")
         seen = np.zeros((4, 4, 7), np.uint8)
-        prediction = Prediction(0, np.array([1, 2], np.int32), origin, seconds=1.0, seen=seen)
+        prediction = Prediction(0, np.array([1, 2], np.int32).tobytes(), origin, seconds=1.0, seen=seen)
         assert pictures(prediction._repr_html_()) == []
 
 

@@ -6,6 +6,7 @@ Images run in parallel on threads, with Python's lock released.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -114,7 +115,8 @@ class CpuExecutor:
         self.isa, _ = choose(isa)
         self._input = topology.input
         self._shape = topology.input.shape
-        self._single = (1, *self._shape)
+        self._first = (1, *self._shape)
+        self._bytes = math.prod(self._shape)
         self._outputs = topology.outputs
         self._network, image_bytes = _load(network, list(variants()).index(self.isa))
         self._images = max(1, min(_MOST_IMAGES, _MAPS_BYTES // max(1, image_bytes)))
@@ -138,11 +140,11 @@ class CpuExecutor:
         if not (
             type(batch) is _ARRAY
             and batch.dtype is _UINT8
-            and (batch.shape == self._single or batch.shape[1:] == self._shape)
+            and (batch.shape == self._first or batch.shape[1:] == self._shape)
         ):
             batch = checked_batch(self._input, batch)
         if self._closed:
-            raise BackendError("this executor of backend 'cpu' is closed; make a new one")
+            raise _closed()
         images = len(batch)
         try:
             source = _from_buffer(_BYTES, batch)
@@ -155,7 +157,7 @@ class CpuExecutor:
             except IndexError:
                 place = self._workspace()
             _bnn_run(self._network, place.maps, source, images, place.target)
-            few: npt.NDArray[np.int32] = (place.single if images == 1 else place.scores[:images]).copy()
+            few: npt.NDArray[np.int32] = (place.first if images == 1 else place.scores[:images]).copy()
             self._idle.append(place)
             return few
         result = np.empty((images, self._outputs), np.int32)
@@ -166,6 +168,25 @@ class CpuExecutor:
         else:
             self._run_parallel(source, images, target, workers)
         return result
+
+    def single(self, image: npt.NDArray[np.uint8]) -> bytes:
+        """Return the outputs of one image; see ``bnnhw.executor.SingleExecutor``."""
+        if self._closed:
+            raise _closed()
+        try:
+            source = _from_buffer(_BYTES, image)
+        except ValueError:  # it is not in one piece
+            source = _from_buffer(_BYTES, np.ascontiguousarray(image))
+        if len(source) != self._bytes:
+            raise BackendError(f"expected one image of {self._bytes} bytes, found {len(source)}; use scores")
+        try:
+            place = self._idle.pop()  # as in _take, without the call
+        except IndexError:
+            place = self._workspace()
+        _bnn_run(self._network, place.maps, source, 1, place.target)
+        outputs = place.row.tobytes()
+        self._idle.append(place)
+        return outputs
 
     def close(self) -> None:
         """Release the memory once running calls have ended; calling it again does nothing."""
@@ -225,12 +246,13 @@ class _Workspace:
     an image takes microseconds.
     """
 
-    __slots__ = ("maps", "scores", "single", "target")
+    __slots__ = ("first", "maps", "row", "scores", "target")
 
     def __init__(self, maps: Any, scores: npt.NDArray[np.int32]) -> None:
         self.maps = maps
         self.scores = scores
-        self.single = scores[:1]  # to cut it out takes longer than to copy it
+        # To cut these out takes longer than to copy them.
+        self.first, self.row = scores[:1], memoryview(scores[0])
         self.target = ffi.from_buffer("int32_t[]", scores)
 
 
@@ -288,6 +310,10 @@ def _load(network: Network, variant: int) -> tuple[Any, int]:
         if failed:
             raise _no_memory(topology)
     return packed, sum(sizes)
+
+
+def _closed() -> BackendError:
+    return BackendError("this executor of backend 'cpu' is closed; make a new one")
 
 
 def _no_memory(topology: Topology) -> BackendError:

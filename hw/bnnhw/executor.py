@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bnnhw.errors import InputError
 from bnnhw.topology import Input
 
-__all__ = ["Executor", "checked_batch"]
+__all__ = ["Executor", "SingleExecutor", "checked_batch"]
 
 # Comparing with np.uint8 would make a dtype of it at every call.
 _UINT8 = np.dtype(np.uint8)
@@ -36,6 +36,17 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Release the device; calling it again does nothing."""
+
+
+class SingleExecutor(Executor, Protocol):
+    """An executor with a shorter way for one image, for networks that take microseconds."""
+
+    def single(self, image: npt.NDArray[np.uint8]) -> bytes:
+        """Return the outputs of one image as the bytes of an int32 array, which take a third of the array's time.
+
+        Args:
+            image: uint8 [*input shape], which the caller has checked.
+        """
 
 
 def checked_batch(given: Input, batch: Any) -> npt.NDArray[np.uint8]:

@@ -45,9 +45,12 @@ def small(seed: int = 0):
 def test_scores_are_the_references(isa, network, count, seed):
     batch = random_images(network.topology.input, count, np.random.default_rng(seed))
     executor = cpu.CpuExecutor(network, isa=isa, threads=1)
+    expected = scores(network, batch)
     found = executor.scores(batch)
     assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, scores(network, batch))
+    np.testing.assert_array_equal(found, expected)
+    # Kernels have ways of their own for a single image.
+    assert executor.single(batch[0]) == expected[0].tobytes()
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -56,8 +59,10 @@ def test_published_networks(isa, topology):
     random = np.random.default_rng(5)
     network = random_network(topology, random, lowest=-1)
     batch = random_images(topology.input, 3, random)
-    found = cpu.CpuExecutor(network, isa=isa).scores(batch)
-    np.testing.assert_array_equal(found, scores(network, batch))
+    executor = cpu.CpuExecutor(network, isa=isa)
+    expected = scores(network, batch)
+    np.testing.assert_array_equal(executor.scores(batch), expected)
+    assert executor.single(batch[0]) == expected[0].tobytes()
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -118,6 +123,17 @@ def test_views_are_read_as_they_look(view):
     network = small()
     batch = view(random_images(SMALL.input, 6, np.random.default_rng(0)))
     np.testing.assert_array_equal(cpu.CpuExecutor(network).scores(batch), scores(network, batch))
+
+
+def test_a_single_image_may_lie_in_pieces():
+    image = random_images(SMALL.input, 1, np.random.default_rng(3))[0][:, ::-1]
+    assert cpu.CpuExecutor(small()).single(image) == scores(small(), image[None]).tobytes()
+
+
+@pytest.mark.parametrize("image", [np.zeros((9, 8), np.uint8), np.zeros((1, 18, 8, 3), np.uint8)])
+def test_single_images_of_other_sizes_are_refused(image):
+    with pytest.raises(BackendError, match=f"expected one image of 216 bytes, found {image.size}"):
+        cpu.CpuExecutor(small()).single(image)
 
 
 def test_read_only_batch_is_left_alone():
@@ -188,6 +204,8 @@ def test_closed_executor_says_so():
     executor.close()
     with pytest.raises(BackendError, match="closed"):
         executor.scores(np.zeros((1, 9, 8, 3), np.uint8))
+    with pytest.raises(BackendError, match="closed"):
+        executor.single(np.zeros((9, 8, 3), np.uint8))
 
 
 def test_too_large_a_network_is_refused(monkeypatch):

@@ -239,7 +239,9 @@ BNN_INLINE void count_single(const uint8_t *weight, const int32_t *offset, int w
         for (int i = 0; i < NIBBLES; i++) {
             const __m256i counts = table(ternary_tables, at + i);
             low = _mm256_add_epi8(low, _mm256_shuffle_epi8(counts, load(weight + i * BNN_GROUP)));
+            PIN(low);
             high = _mm256_add_epi8(high, _mm256_shuffle_epi8(counts, load(weight + i * BNN_GROUP + 32)));
+            PIN(high);
         }
     }
     const __m256i byte = _mm256_set1_epi16(255);

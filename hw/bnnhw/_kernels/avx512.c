@@ -304,7 +304,7 @@ BNN_INLINE __m512i count_three(__m512i sum, const __m512i *weight, __m512i twos,
     return sum;
 }
 
-/* The same for a single window, whose inputs are in registers, as its time goes into loading weights. */
+/* The same for inputs in registers, and weights that are used once. */
 BNN_INLINE __m512i count_three_once(__m512i sum, const uint32_t *weight, __m512i twos, __m512i first, __m512i second,
                                     __m512i all) {
     __m512i parity, majority, other;
@@ -429,8 +429,6 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
                                 load(weight + (3 * r + 2) * LANES)}; \
         BY_REGISTER(THREE, r) \
     }
-#define THREE_ONCE(r) \
-    if (r < registers) s0##r = count_three_once(s0##r, weight + 3 * r * LANES, twos, first, second, all);
 #define ONE_ROW(r) \
     if (r < registers) { \
         const __m512i row = load(weight + r * LANES); \
@@ -441,13 +439,7 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
         const ptrdiff_t *offset = p->offset;
         for (; offset < first_one; offset++, weight += 3 * BNN_GROUP) {
             const ptrdiff_t i = *offset;
-            if (count == 1) {
-                const __m512i first = broadcast(map0, i), second = broadcast(map0, i + next);
-                const __m512i all = broadcast(map0, i + parity);
-                THREE_ONCE(0) THREE_ONCE(1) THREE_ONCE(2) THREE_ONCE(3)
-            } else {
-                THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
-            }
+            THREE_ROWS(0) THREE_ROWS(1) THREE_ROWS(2) THREE_ROWS(3)
         }
         for (; offset < end; offset++, weight += planes * BNN_GROUP) {
             const ptrdiff_t i = *offset;
@@ -462,7 +454,6 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
 #undef ONE
 #undef TERNARY
 #undef THREE_ROWS
-#undef THREE_ONCE
 #undef ONE_ROW
     if (ternary && planes == 1) {
 #define VALUE(w, r, sum) \
@@ -504,6 +495,54 @@ BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_
     case -3: windows(layer, p, span, map, used, out, ternary, planes, 3, 1); break;
     case -2: windows(layer, p, span, map, used, out, ternary, planes, 2, 1); break;
     default: windows(layer, p, span, map, used, out, ternary, planes, 1, 1);
+    }
+}
+
+/* The one window of a dense layer that has a single image, for `groups` groups of neurons (a constant). Its time goes
+ * into loading weights. The end of a loop interrupts that for some 75 cycles, so there are few: 4 groups share one. */
+BNN_INLINE void neurons(const bnn_layer *layer, const plan *p, const uint64_t *map, void *out, int group, int groups) {
+    const int low_start = starts_low(layer, 0);
+    const ptrdiff_t next = p->next, size = p->group_size;
+    const uint32_t *weight = p->weights + group * size;
+    const __m512i twos = _mm512_set1_epi8(2);
+#define START(g, r, sum) \
+    __m512i sum = g < groups ? start(layer, group + g, r, low_start) : _mm512_setzero_si512();
+#define THREE(g, r, sum) \
+    if (g < groups) sum = count_three_once(sum, weight + g * size + 3 * r * LANES, twos, first, second, all);
+#define ONE(g, r, sum) \
+    if (g < groups) sum = count_one(sum, load(weight + g * size + r * LANES), map, *offset);
+    SIXTEEN(START)
+    for (int plane = 0; plane < layer->planes; plane++) {
+        const ptrdiff_t *offset = p->offset;
+        for (; offset < p->first_one; offset++, weight += 3 * BNN_GROUP) {
+            const __m512i first = broadcast(map, *offset), second = broadcast(map, *offset + next);
+            const __m512i all = _mm512_ternarylogic_epi32(first, second, broadcast(map, *offset + 2 * next), 0x96);
+            SIXTEEN(THREE)
+        }
+        for (; offset < p->end; offset++, weight += BNN_GROUP) {
+            SIXTEEN(ONE)
+        }
+    }
+#define STORE(g) \
+    if (g < groups) { \
+        const group_values v = {{s##g##0, s##g##1, s##g##2, s##g##3}}; \
+        finish(layer, group + g, low_start, v, out, layer->out_start + (group + g) * bnn_out_word(layer)); \
+    }
+    STORE(0) STORE(1) STORE(2) STORE(3)
+#undef START
+#undef THREE
+#undef ONE
+#undef STORE
+}
+
+static void single(const bnn_layer *layer, const plan *p, const uint64_t *map, void *out) {
+    int group = 0;
+    for (; group + 4 <= layer->groups; group += 4) neurons(layer, p, map, out, group, 4);
+    switch (layer->groups - group) {
+    case 3: neurons(layer, p, map, out, group, 3); break;
+    case 2: neurons(layer, p, map, out, group, 2); break;
+    case 1: neurons(layer, p, map, out, group, 1); break;
+    default: break;
     }
 }
 
@@ -574,11 +613,16 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
         p.used = bnn_count_used(layer, in, images, memory);
         bnn_walk(layer, in, out, images, &p, ternary_tile);
     } else {
+        plan p = plan_of(layer, in, memory);
+        if (images == 1 && bnn_is_dense(layer)) {
+            single(layer, &p, in, out);
+            return;
+        }
         /* Windows of a dense layer are its images; otherwise parities are kept for one image at a time. */
         const int some = bnn_is_dense(layer) ? images : 1;
         for (int image = 0; image < images; image += some) {
             const uint64_t *map = (const uint64_t *)in + image * layer->in_image;
-            plan p = plan_of(layer, map, memory);
+            p.parity = (const char *)memory - (const char *)map;
             parities(layer, map, some, memory);
             bnn_walk(layer, map, (uint64_t *)out + image * layer->out_image, some, &p, bits_tile);
         }

@@ -181,10 +181,13 @@ def _related(topology: Topology) -> str | None:
 
 
 def _initial(recipe: Recipe) -> Network | None:
-    """Return the network of the dataset that the recipe starts from."""
-    if recipe.initial is None:
-        return None
-    return get(recipe.initial, "numpy", topology=recipe.topology).job.network()
+    """Return the network of the dataset that the recipe starts from, however many recipes later."""
+    from bnncore.training.recipe import Recipe
+
+    start = recipe.initial
+    while isinstance(start, Recipe):
+        start = start.initial
+    return None if start is None else get(start, "numpy", topology=recipe.topology).job.network()
 
 
 def _places(out: Path | None, name: str) -> tuple[Path, Path | None]:

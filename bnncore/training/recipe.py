@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import asdict, field, frozen
-from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le, optional
+from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le
 
 from bnncore.errors import BnnError
 
@@ -55,8 +55,21 @@ def _augmentation(given: Augmentation | Mapping[str, Any]) -> Augmentation:
     return given if isinstance(given, Augmentation) else Augmentation(**given)
 
 
-def _teacher(given: Recipe | Mapping[str, Any] | None) -> Recipe | None:
-    return given if given is None or isinstance(given, Recipe) else Recipe(**given)
+def _nested(given: Any) -> Any:
+    """Make a recipe of plain data; whatever else it is, the validator judges."""
+    return Recipe(**given) if isinstance(given, Mapping) else given
+
+
+def _initial(instance: Recipe, attribute: Any, value: Any) -> None:
+    if not isinstance(value, (str, Recipe, type(None))):
+        raise TypeError(f"initial must be the name of a dataset or a recipe, not {value!r}")
+    if isinstance(value, Recipe) and value.topology != instance.topology:
+        raise ValueError(f"initial is a recipe for {value.topology!r}, this one is for {instance.topology!r}")
+
+
+def _teacher(instance: Recipe, attribute: Any, value: Any) -> None:
+    if not isinstance(value, (Recipe, type(None))):
+        raise TypeError(f"teacher must be a recipe, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -83,7 +96,8 @@ class Recipe:
             published or is not wanted.
         validation: images taken from the end of the training split to choose by; never the test split.
         precision: of training's arithmetic; evaluation is exact in any case.
-        initial: name of an installed dataset whose weights to start from, or None for random ones.
+        initial: name of an installed dataset whose weights to start from, or a recipe of the same topology that is
+            followed first, with this one's ``validation``; None for random weights.
         teacher: recipe of floating-point networks of the same shape, trained first; their averaged
             answers to each changed image are learnt beside its label (Hinton et al. 2015). Its ``validation`` is
             this recipe's. None: no teacher, as on networks with bits.
@@ -110,8 +124,8 @@ class Recipe:
     )
     validation: int = field(default=0, validator=[instance_of(int), ge(0)])
     precision: Literal["float32", "bfloat16"] = field(default="float32", validator=in_(("float32", "bfloat16")))
-    initial: str | None = field(default=None, validator=optional(instance_of(str)))
-    teacher: Recipe | None = field(default=None, converter=_teacher)
+    initial: str | Recipe | None = field(default=None, converter=_nested, validator=_initial)
+    teacher: Recipe | None = field(default=None, converter=_nested, validator=_teacher)
     teachers: int = field(default=1, validator=[instance_of(int), ge(1)])
     distillation: float = field(default=0.9, validator=_FRACTION)
     softness: float = field(default=2.0, validator=_POSITIVE)

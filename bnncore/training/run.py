@@ -2,7 +2,7 @@
 
 ``<out>/checkpoint.pt`` is written after every epoch; at the end, and when the user stops the run, come
 ``weights.npz`` (with the classes), ``classes.txt``, ``metrics.json`` and ``recipe.json``. Teachers have a folder
-each, ``teacher-0`` and so on.
+each, ``teacher-0`` and so on; a run that this one starts from has ``initial``.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def train(
         out: folder for everything the run writes; made if missing.
         seed: of everything random.
         threads: of the processor; all if None.
-        minutes: end after this time instead of ``recipe.epochs``, the schedule stretched to fit; teachers
-            are not counted.
-        initial: parameters to start from instead of random ones.
+        minutes: end after this time instead of ``recipe.epochs``, the schedule stretched to fit; teachers, and
+            a run to start from, are not counted.
+        initial: parameters to start from instead of random ones, where the recipe names a dataset.
         device: what computes, by PyTorch's name; the result is repeatable on the processor only.
         reporter: is told how it goes.
 
@@ -104,6 +104,22 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     classes = _checked_classes(data, topology)
+    if isinstance(recipe.initial, Recipe):
+        reporter.note("training the network to start from")
+        before = train(
+            evolve(recipe.initial, validation=recipe.validation),
+            data,
+            topology,
+            out / "initial",
+            seed=seed,
+            threads=threads,
+            initial=initial,
+            device=device,
+            reporter=reporter,
+        )
+        if not before.finished:
+            raise KeyboardInterrupt
+        initial = before.network
     images, labels = torch.from_numpy(data.images.copy()), torch.from_numpy(data.labels.copy())
     teachers = []
     # A teacher that had seen the validation images would tell the network about them.

@@ -126,6 +126,15 @@ def test_a_teacher_does_not_see_the_validation_images(tmp_path) -> None:
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_a_recipe_can_begin_where_another_ends(tmp_path) -> None:
+    first = evolve(RECIPE, epochs=2)
+    train(evolve(RECIPE, initial=evolve(first, validation=0)), stripes(), TINY, tmp_path / "both", threads=1)
+    # Step by step; what is held back now is held back then, too.
+    before = train(first, stripes(), TINY, tmp_path / "first", threads=1)
+    train(RECIPE, stripes(), TINY, tmp_path / "second", threads=1, initial=before.network)
+    assert files(tmp_path / "both")["weights.npz"] == files(tmp_path / "second")["weights.npz"]
+
+
 def test_a_network_of_bits_takes_no_teacher(tmp_path) -> None:
     topology = Topology(
         name="bits", input=Input(height=8, width=8, channels=3), layers=(Dense(outputs=4),), output="bits"

@@ -19,6 +19,7 @@ def test_a_recipe_survives_json() -> None:
         epochs=3,
         augmentation=Augmentation(shift=2, rotate=3.5),
         teacher=Recipe(topology="cnvW1A1", epochs=2),
+        initial=Recipe(topology="cnvW1A1", epochs=4, initial="cifar10"),
         splits=("train", "test"),
     )
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
@@ -34,6 +35,9 @@ def test_a_recipe_survives_json() -> None:
         {"augmentation": {"shift": -1}},
         {"splits": ["validation"]},
         {"precision": "float8"},
+        {"initial": 3},
+        {"initial": {"topology": "lfcW1A1", "epochs": 1}},
+        {"teacher": "cifar10"},
     ],
 )
 def test_an_impossible_recipe_is_refused(change) -> None:

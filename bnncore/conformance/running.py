@@ -157,6 +157,9 @@ def _check_executor(backend: Backend, network: Network, job: Job) -> None:
                 raise CheckError(
                     f"{where} does not return the integers of the reference, as int32, for {count} images"
                 )
+        single = getattr(executor, "single", None)  # see bnnhw.executor.SingleExecutor
+        if single is not None and [single(image) for image in inputs] != [row.tobytes() for row in expected]:
+            raise CheckError(f"{where}: single() does not return the bytes of what scores() does")
         with ThreadPoolExecutor(_THREADS) as pool:
             parts = list(pool.map(executor.scores, _singles(inputs)))
         if not np.array_equal(np.concatenate(parts), expected):

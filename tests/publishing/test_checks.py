@@ -120,6 +120,9 @@ TITLE = 'title="shapes: a dataset for bnncore"'
             "batch = batch.astype(np.uint8)")], "backends", "another dtype"),
         (BACKEND, [("PACKAGE/executor.py", "        # Your device goes here.", "        batch[:] = 0\n        #")],
             "backends", "changes the batch"),
+        (BACKEND, [("PACKAGE/executor.py", "    def close(self)",
+            "    def single(self, image):\n        return image.tobytes()\n\n    def close(self)")],
+            "backends", "single() does not return"),
         (BACKEND, [("PACKAGE/executor.py", 'name = "engine"', 'name = "motor"')], "backends", "calls itself 'motor'"),
     ],
 )  # fmt: skip

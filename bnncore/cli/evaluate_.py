@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bnncore import BnnError
 from bnncore.cli.classify_ import open_classifier
 from bnncore.cli.output import json_option, print_json, table
 
 if TYPE_CHECKING:
+    from bnncore.classifier import Classifier
     from bnncore.datasets import LabelledImages
     from bnncore.evaluation import Evaluation
 
@@ -51,7 +53,6 @@ def command(
 
     from bnncore import evaluation
     from bnncore.datasets import read
-    from bnncore.evaluation.show import class_table, confusion_text
 
     with open_classifier(name, backend, topology) as classifier:
         images = read(data, split, classifier.preprocess, classifier.classes)
@@ -62,11 +63,30 @@ def command(
             found = evaluation.evaluate(classifier, images, bar.update)
         content = {"name": name, "topology": classifier.topology.name, "data": str(data), "split": split}
         content |= found.to_dict()
-    if out is not None:
-        _write(out, content, found, images)
+        seen = _was_trained_on(classifier, split)
     if as_json:
         print_json(content)
-        return
+    else:
+        _print(found, split if seen else None)
+    if out is not None:
+        _write(out, content, found, images)
+        click.echo(f"written: {out}/confusion.png, mistakes.png, evaluation.json", err=as_json)
+
+
+def _was_trained_on(classifier: Classifier, split: str) -> bool:
+    """Say whether the card's recipe trains on a split: a figure measured there says little of other pictures."""
+    try:
+        card = classifier.card
+    except BnnError:
+        # A card that cannot be read, which bnncore check reports, is no reason not to measure.
+        return False
+    recipe = {} if card is None else card.recipe.get(classifier.topology.name, {}).get("recipe", {})
+    return split in recipe.get("splits", ())
+
+
+def _print(found: Evaluation, trained_on: str | None) -> None:
+    from bnncore.evaluation.show import class_table, confusion_text
+
     low, high = found.interval
     click.echo(
         f"{100 * found.accuracy:.2f} % right: {found.right} of {found.samples} "
@@ -75,8 +95,11 @@ def command(
     click.echo(f"{found.samples / found.seconds:,.0f} images a second on {found.backend}\n")
     click.echo(table(class_table(found), ("CLASS", "IMAGES", "PRECISION", "RECALL")))
     click.echo(f"\nrows: true class, columns: answer\n{confusion_text(found)}")
-    if out is not None:
-        click.echo(f"\nwritten: {out}/confusion.png, mistakes.png, evaluation.json")
+    if trained_on is not None:
+        click.echo(
+            f"\nThe weights were trained on the {trained_on} split, wholly or in part: on other pictures they "
+            "are right less often (bnncore info)."
+        )
 
 
 def _write(out: Path, content: dict[str, Any], found: Evaluation, images: LabelledImages) -> None:

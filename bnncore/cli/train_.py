@@ -21,6 +21,9 @@ __all__ = ["command"]
 
 _DEFAULT_TOPOLOGY = "cnvW1A1"
 _PATH = click.Path(exists=True, path_type=Path)
+# As shells say it of Ctrl-C, so that what follows a command does not go on.
+_INTERRUPTED = 130
+_POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 @click.command("train")
@@ -33,9 +36,9 @@ _PATH = click.Path(exists=True, path_type=Path)
 @click.option("--seed", type=int, help="Of everything random; the recipe's if left out.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the images; the recipe's if left out.")
 @click.option("--batch-size", type=click.IntRange(2), help="Images a step; the recipe's if left out.")
-@click.option("--learning-rate", type=float, help="The recipe's if left out.")
+@click.option("--learning-rate", type=_POSITIVE, help="The recipe's if left out.")
 @click.option("--validation", type=click.IntRange(0), help="Images to hold back; the recipe's if left out.")
-@click.option("--minutes", type=float, help="End after this time instead of --epochs; not repeatable.")
+@click.option("--minutes", type=_POSITIVE, help="End after this time instead of --epochs; not repeatable.")
 @click.option("--threads", type=click.IntRange(1), help="Of the processor; all if left out.")
 @click.option("--device", default="cpu", show_default=True, help="What computes: cpu, or cuda for a GPU.")
 @click.option("--folds", type=click.IntRange(2), help="Cross-validate with so many folds instead.")
@@ -68,44 +71,56 @@ def command(
         raise click.UsageError("give either the NAME of a dataset with --data, or --images")
     if name is not None and data is None:
         raise click.UsageError(f"--data is missing: where the pictures of {name!r} are")
+    if images is not None and data is not None:
+        raise click.UsageError("--data goes with the NAME of a dataset; --images are read alone")
+    if folds is not None and (minutes is not None or binparam is not None or (out and out.suffix == ".npz")):
+        raise click.UsageError(
+            "--folds only measures: it leaves no weights for --binparam or an .npz, and knows no --minutes"
+        )
     _require_torch()
     job = _dataset_job(name, data, topology) if name is not None else _pictures_job(images, topology)
+    network = job.topology
+    if binparam is not None:
+        _require_accelerator(network)
     recipe, default_seed = _recipe(job, recipe_file, changes)
     seed = default_seed if seed is None else seed
-    network = job.topology
     labelled = job.read(recipe.splits)
     folder, file = _places(out, name or Path(str(images)).name)
     initial = _initial(recipe)
     from bnncore.training.progress import BarReporter
-
-    if folds is not None:
-        _cross_validate(recipe, labelled, network, folder, folds, seed, threads, initial, device)
-        return
     from bnncore.training.run import WEIGHTS, train
 
-    outcome = train(
-        recipe,
-        labelled,
-        network,
-        folder,
-        seed=seed,
-        threads=threads,
-        minutes=minutes,
-        initial=initial,
-        device=device,
-        reporter=BarReporter(),
-    )
+    try:
+        if folds is not None:
+            _cross_validate(recipe, labelled, network, folder, folds, seed, threads, initial, device)
+            return
+        outcome = train(
+            recipe,
+            labelled,
+            network,
+            folder,
+            seed=seed,
+            threads=threads,
+            minutes=minutes,
+            initial=initial,
+            device=device,
+            reporter=BarReporter(),
+        )
+    except KeyboardInterrupt:
+        click.echo("stopped before there were weights; the same command continues")
+        click.get_current_context().exit(_INTERRUPTED)
     _draw(folder, outcome.history)
     if file is not None:
         shutil.copyfile(folder / WEIGHTS, file)
     if binparam is not None:
         _write_binparam(binparam, outcome.network, labelled.classes)
     weights = file or folder / WEIGHTS
-    if not outcome.finished:
-        click.echo(f"stopped after {len(outcome.history)} epochs; the same command continues")
     click.echo(f"weights       {weights}")
     click.echo(f"try them      bnncore classify {weights} PICTURE")
     click.echo(f"measure       bnncore evaluate {weights} --data LABELLED_PICTURES")
+    if not outcome.finished:
+        click.echo(f"stopped after {len(outcome.history)} epochs; the same command continues")
+        click.get_current_context().exit(_INTERRUPTED)
 
 
 class _Job:
@@ -116,9 +131,15 @@ class _Job:
     ) -> None:
         self.topology, self.dataset = topology, dataset
         self._path, self._prepare, self._classes = path, prepare, classes
+        self._last: tuple[tuple[str, ...], LabelledImages] | None = None
 
     def read(self, splits: tuple[str, ...]) -> LabelledImages:
-        """Read the splits one after the other, as far as the data are split."""
+        """Read the splits one after the other, as far as the data are split; the same ones only once."""
+        if self._last is None or self._last[0] != splits:
+            self._last = splits, self._read(splits)
+        return self._last[1]
+
+    def _read(self, splits: tuple[str, ...]) -> LabelledImages:
         from bnncore.datasets import has_splits, joined, read
 
         # Pictures that are not split must not come twice.
@@ -165,6 +186,7 @@ def _recipe(job: _Job, file: Path | None, changes: dict[str, Any]) -> tuple[Reci
     else:
         count = len(job.read(("train",)))
         recipe, seed = default_recipe(job.topology, count, _related(job.topology)), 0
+    recipe = recipe.lasting(given.pop("epochs", recipe.epochs))
     return attrs.evolve(recipe, **given), seed
 
 
@@ -254,13 +276,20 @@ def _draw(folder: Path, history: Any) -> None:
         click.echo(f"bnncore: {error}", err=True)
 
 
+def _require_accelerator(topology: Topology) -> None:
+    from bnncore.builtin.topologies import FOLDINGS
+
+    if topology.name not in FOLDINGS:
+        raise BnnError(
+            f"BNN-PYNQ has no accelerator for {topology.name!r}, so no parameter folder; leave --binparam out and use "
+            "the .npz"
+        )
+
+
 def _write_binparam(folder: Path, network: Network, classes: tuple[str, ...]) -> None:
     from bnncore.builtin.topologies import FOLDINGS
     from bnncore.formats.binparam import write_binparam
 
-    name = network.topology.name
-    if name not in FOLDINGS:
-        raise BnnError(f"BNN-PYNQ has no accelerator for {name!r}, so no parameter folder; use the .npz")
     names = classes or tuple(str(k) for k in range(network.topology.outputs))
-    write_binparam(folder, network, FOLDINGS[name], names)
+    write_binparam(folder, network, FOLDINGS[network.topology.name], names)
     click.echo(f"BNN-PYNQ      {folder}")

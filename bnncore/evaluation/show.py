@@ -54,7 +54,7 @@ def confusion_picture(evaluation: Evaluation) -> Image.Image:
     draw.text((8, 8), "rows: true class", fill="black")
     draw.text((8, 22), "columns: answer", fill="black")
     for row in range(size):
-        draw.text((8, _MARGIN + row * _CELL + 12), evaluation.classes[row][:15], fill="black")
+        _write(draw, (8, _MARGIN + row * _CELL + 12), evaluation.classes[row][:15])
         _upright_text(picture, evaluation.classes[row][:15], _MARGIN + row * _CELL + 12, _MARGIN - 6)
         for column in range(size):
             left, top = _MARGIN + column * _CELL, _MARGIN + row * _CELL
@@ -86,8 +86,8 @@ def contact_sheet(evaluation: Evaluation, data: LabelledImages, count: int = 25)
         left, top = 8 + place % columns * (_TILE + 8), 8 + place // columns * (_TILE + 36)
         sheet.paste(_enlarged(data.images[position]), (left, top))
         truth, answer = data.labels[position], evaluation.predicted[position]
-        draw.text((left, top + _TILE + 2), f"is {evaluation.classes[truth]}"[:16], fill="black")
-        draw.text((left, top + _TILE + 15), f"not {evaluation.classes[answer]}"[:16], fill="firebrick")
+        _write(draw, (left, top + _TILE + 2), f"is {evaluation.classes[truth]}"[:16])
+        _write(draw, (left, top + _TILE + 15), f"not {evaluation.classes[answer]}"[:16], "firebrick")
     return sheet
 
 
@@ -95,10 +95,18 @@ def _enlarged(image: npt.NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(image).convert("RGB").resize((_TILE, _TILE), Resampling.NEAREST)
 
 
+def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, ink: str = "black") -> None:
+    """Write text; a Pillow whose own font has few letters writes question marks for the others."""
+    try:
+        draw.text(place, text, fill=ink)
+    except UnicodeEncodeError:
+        draw.text(place, text.encode("latin-1", "replace").decode("latin-1"), fill=ink)
+
+
 def _upright_text(picture: Image.Image, text: str, left: int, bottom: int) -> None:
     """Write text from the bottom upwards."""
     strip = Image.new("RGB", (_MARGIN - 10, 14), "white")
-    ImageDraw.Draw(strip).text((0, 0), text, fill="black")
+    _write(ImageDraw.Draw(strip), (0, 0), text)
     turned = strip.rotate(90, expand=True)
     picture.paste(turned, (left, bottom - turned.height))
 

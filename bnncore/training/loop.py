@@ -30,7 +30,10 @@ from bnncore.training.warm import start_from
 
 __all__ = ["Epoch", "Trainer", "accuracy"]
 
-_CHECKPOINT_VERSION = 1
+_CHECKPOINT_VERSION = 2
+
+# What a run may change when it is continued: how long it lasts and how fast it learns.
+_MAY_CHANGE = frozenset({"epochs", "hold", "warmup", "learning_rate", "norm_learning_rate", "batch_size"})
 
 # Share in the loss of bits that do not decide the answer.
 _CERTAINTY = 0.3
@@ -135,6 +138,7 @@ class Trainer:
         quantized: False trains a teacher.
         device: PyTorch's name of what computes, for example ``cuda``. Only the processor repeats itself to
             the bit.
+        data: tells these images and labels from others, so that no run is continued with other ones.
     """
 
     def __init__(
@@ -150,8 +154,9 @@ class Trainer:
         teachers: Sequence[TrainableNetwork] = (),
         quantized: bool = True,
         device: str = "cpu",
+        data: str = "",
     ) -> None:
-        self.recipe, self.minutes, self.seed = recipe, minutes, seed
+        self.recipe, self.minutes, self.seed, self.data = recipe, minutes, seed, data
         self.generator = torch.Generator().manual_seed(seed)
         self.network = TrainableNetwork(
             topology, classes, recipe.estimator, recipe.momentum, quantized, self.generator
@@ -237,6 +242,8 @@ class Trainer:
             if self.minutes is not None and self._elapsed >= self.minutes * 60:
                 steps = step + 1
                 break
+        # What is validated is what would be written now.
+        self.network.relax(False)
         images, labels = self._validation
         result = Epoch(
             number=len(self.history) + 1,
@@ -246,7 +253,6 @@ class Trainer:
             learning_rate=self.optimizer.param_groups[0]["lr"],
             seconds=round(self._elapsed - before, 1),
         )
-        self.network.relax(False)
         self._elapsed = before + time.monotonic() - began
         self.history.append(result)
         return result
@@ -300,6 +306,7 @@ class Trainer:
             "topology": json.dumps(self.network.topology.to_dict()),
             "classes": self.network.classes,
             "seed": self.seed,
+            "data": self.data,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
@@ -311,14 +318,19 @@ class Trainer:
         write_atomically(path, buffer.getvalue())
 
     def resume(self, path: Path) -> None:
-        """Continue from a checkpoint of the same topology; plain tensors are read, no pickle is run.
+        """Continue from a checkpoint of the same run; plain tensors are read, no pickle is run.
 
         Raises:
-            BnnError: if it is damaged or of another topology.
+            BnnError: if it is damaged or of another run.
         """
+        difference = None
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             version = state["version"]
+            if version == _CHECKPOINT_VERSION:
+                difference = self._difference(state)
+                if difference is None:
+                    self._restore(state)
         # A damaged archive raises nearly anything: RuntimeError, EOFError, UnpicklingError, KeyError, …
         except Exception as error:
             raise BnnError(
@@ -328,8 +340,26 @@ class Trainer:
             raise BnnError(
                 f"{path}: a checkpoint of version {version}; continue it with the bnncore that wrote it"
             )
+        if difference is not None:
+            raise BnnError(
+                f"{path}: the checkpoint is of another run, with {difference}; use another --out folder"
+            )
+
+    def _difference(self, state: dict[str, Any]) -> str | None:
+        """Return in words what makes a checkpoint one of another run, or None."""
         if json.loads(state["topology"]) != self.network.topology.to_dict():
-            raise BnnError(f"{path}: the checkpoint is of another topology; use another --out folder")
+            return "another topology"
+        if state["data"] != self.data or state["classes"] != self.network.classes:
+            return "other images, labels or classes"
+        if state["seed"] != self.seed:
+            return f"seed {state['seed']} instead of {self.seed}"
+        theirs, ours = json.loads(state["recipe"]), json.loads(json.dumps(self.recipe.to_dict()))
+        for name in ours.keys() - _MAY_CHANGE:
+            if theirs[name] != ours[name]:
+                return f"another {name.replace('_', ' ')} in its recipe"
+        return None
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.network.relax(False)
         self.optimizer.load_state_dict(state["optimizer"])

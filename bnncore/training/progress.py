@@ -16,12 +16,18 @@ class BarReporter(Reporter):
     def __init__(self) -> None:
         self._bar: Any = None
 
+    def note(self, text: str) -> None:
+        """Say what begins."""
+        from tqdm import tqdm
+
+        tqdm.write(text, file=None)
+
     def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         """Move the bar."""
         from tqdm import tqdm
 
         if self._bar is None:
-            self._bar = tqdm(total=steps, desc=f"epoch {epoch}/{epochs}", unit="batch", leave=False)
+            self._bar = tqdm(total=steps, desc=_number(epoch, epochs), unit="batch", leave=False)
         self._bar.set_postfix_str(f"loss {loss:.3f}, right {100 * accuracy:.1f} %", refresh=False)
         self._bar.update(step - self._bar.n)
 
@@ -33,8 +39,13 @@ class BarReporter(Reporter):
             self._bar.close()
             self._bar = None
         line = (
-            f"epoch {epoch.number}/{epochs}: loss {epoch.loss:.3f}, training {100 * epoch.train_accuracy:.2f} %"
+            f"{_number(epoch.number, epochs)}: loss {epoch.loss:.3f}, "
+            f"training {100 * epoch.train_accuracy:.2f} %"
         )
         if epoch.validation_accuracy is not None:
             line += f", validation {100 * epoch.validation_accuracy:.2f} %"
         tqdm.write(f"{line}, {epoch.seconds:.0f} s", file=None)
+
+
+def _number(epoch: int, epochs: int) -> str:
+    return f"epoch {epoch}/{epochs}" if epochs else f"epoch {epoch}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le
 
 from bnncore.errors import BnnError
@@ -67,6 +67,13 @@ def _initial(instance: Recipe, attribute: Any, value: Any) -> None:
         raise ValueError(f"initial is a recipe for {value.topology!r}, this one is for {instance.topology!r}")
 
 
+def _part(instance: Recipe, attribute: Any, value: int) -> None:
+    if value and value >= instance.epochs:
+        raise ValueError(
+            f"{attribute.name} must be less than the {instance.epochs} epochs of the run, not {value}"
+        )
+
+
 def _teacher(instance: Recipe, attribute: Any, value: Any) -> None:
     if not isinstance(value, (Recipe, type(None))):
         raise TypeError(f"teacher must be a recipe, not {value!r}")
@@ -111,9 +118,9 @@ class Recipe:
     batch_size: int = field(default=100, validator=[instance_of(int), ge(2)])
     learning_rate: float = field(default=0.02, validator=_POSITIVE)
     norm_learning_rate: float = field(default=0.002, validator=_POSITIVE)
-    hold: int = field(default=0, validator=[instance_of(int), ge(0)])
+    hold: int = field(default=0, validator=[instance_of(int), ge(0), _part])
     warmup: float = field(default=0.02, validator=_FRACTION)
-    relaxed: int = field(default=0, validator=[instance_of(int), ge(0)])
+    relaxed: int = field(default=0, validator=[instance_of(int), ge(0), _part])
     estimator: Literal["clip", "approx"] = field(default="clip", validator=in_(("clip", "approx")))
     momentum: float = field(default=0.1, validator=_FRACTION)
     label_smoothing: float = field(default=0.0, validator=_FRACTION)
@@ -129,6 +136,11 @@ class Recipe:
     teachers: int = field(default=1, validator=[instance_of(int), ge(1)])
     distillation: float = field(default=0.9, validator=_FRACTION)
     softness: float = field(default=2.0, validator=_POSITIVE)
+
+    def lasting(self, epochs: int) -> Recipe:
+        """Return the same recipe for another number of epochs; in a shorter run all its phases are shorter."""
+        share = min(1.0, epochs / self.epochs)
+        return evolve(self, epochs=epochs, hold=int(self.hold * share), relaxed=int(self.relaxed * share))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; ``from_dict`` reads it back."""

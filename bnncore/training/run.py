@@ -7,10 +7,13 @@ each, ``teacher-0`` and so on; a run that this one starts from has ``initial``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from attrs import asdict, evolve, frozen
 from bnnhw.network import Network
@@ -40,7 +43,10 @@ class Reporter:
     """Is told how a run goes; this one says nothing."""
 
     def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """Be told of a step: running loss and training accuracy of the epoch so far."""
+        """Be told of a step: running loss and training accuracy of the epoch so far.
+
+        ``epochs`` is 0, here and below, if the clock ends the run.
+        """
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """Be told of an epoch's figures."""
@@ -121,6 +127,7 @@ def train(
             raise KeyboardInterrupt
         initial = before.network
     images, labels = torch.from_numpy(data.images.copy()), torch.from_numpy(data.labels.copy())
+    digest = _digest(data)
     teachers = []
     # A teacher that had seen the validation images would tell the network about them.
     lesson = None if recipe.teacher is None else evolve(recipe.teacher, validation=recipe.validation)
@@ -136,6 +143,7 @@ def train(
             seed=seed + 1000 + number,
             quantized=False,
             device=device,
+            data=digest,
         )
         if not _run(teacher, out / f"teacher-{number}", reporter):
             raise KeyboardInterrupt
@@ -151,6 +159,7 @@ def train(
         initial=initial,
         teachers=teachers,
         device=device,
+        data=digest,
     )
     reporter.note(f"training {topology.name} in {out}")
     finished = _run(trainer, out, reporter)
@@ -158,8 +167,10 @@ def train(
     write_npz(out / WEIGHTS, network, data.classes or None)
     if data.classes:
         write_atomically(out / "classes.txt", ("\n".join(data.classes) + "\n").encode())
-    record = {topology.name: {"seed": seed, "recipe": recipe.to_dict()}}
-    write_atomically(out / RECIPE, (json.dumps(record, indent=2) + "\n").encode())
+    record: dict[str, Any] = {"seed": seed, "threads": torch.get_num_threads(), "recipe": recipe.to_dict()}
+    if minutes is not None:
+        record["minutes"] = minutes
+    write_atomically(out / RECIPE, (json.dumps({topology.name: record}, indent=2) + "\n").encode())
     return Outcome(network=network, history=tuple(trainer.history), finished=finished)
 
 
@@ -169,13 +180,26 @@ def _checked_classes(data: LabelledImages, topology: Topology) -> int:
             f"the images are {list(data.images.shape[1:])}, topology {topology.name!r} sees "
             f"{list(topology.input.shape)}; choose another topology or prepare the images for this one"
         )
+    if len(np.unique(data.labels)) < 2:
+        raise BnnError(
+            f"all {len(data)} images are of one class; there is something to learn from two classes on"
+        )
     return len(data.classes) or int(data.labels.max()) + 1
+
+
+def _digest(data: LabelledImages) -> str:
+    """Return what tells images, labels and class names from others."""
+    digest = hashlib.sha256(json.dumps(data.classes).encode())
+    for array in (data.labels, data.images):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _run(trainer: Trainer, out: Path, reporter: Reporter) -> bool:
     """Run until the end or an interruption; return whether it was the end."""
     checkpoint = out / CHECKPOINT
     recipe = trainer.recipe
+    epochs = recipe.epochs if trainer.minutes is None else 0
     if checkpoint.exists():
         trainer.resume(checkpoint)
     try:
@@ -183,12 +207,12 @@ def _run(trainer: Trainer, out: Path, reporter: Reporter) -> bool:
             number = len(trainer.history) + 1
 
             def report(step: int, loss: float, right: float, number: int = number) -> None:
-                reporter.step(number, recipe.epochs, step, trainer.steps_per_epoch, loss, right)
+                reporter.step(number, epochs, step, trainer.steps_per_epoch, loss, right)
 
             epoch = trainer.epoch(report)
             trainer.save(checkpoint)
             _write_metrics(out, trainer.history)
-            reporter.epoch(epoch, recipe.epochs)
+            reporter.epoch(epoch, epochs)
     except KeyboardInterrupt:
         # What the interrupted epoch did to the network is dropped: the checkpoint is whole.
         if not checkpoint.exists():

@@ -12,7 +12,6 @@ from PIL import Image
 
 import bnncore
 from bnncore.cli import main
-from bnncore.errors import BnnError
 from bnncore.formats.binparam import read_binparam
 from bnncore.formats.npz import read_npz
 from bnncore.index import DATASETS, TOPOLOGIES
@@ -136,6 +135,70 @@ def test_pictures_that_are_not_split_come_once(bnn, photos, plugin, tmp_path) ->
     assert "of 32 in 2 folds" in bnn("train", "shades", "--data", photos, *arguments)[1]
 
 
+def test_a_shorter_run_has_shorter_phases(bnn, photos, plugin, tmp_path) -> None:
+    recipe = {**RECIPE, "epochs": 10, "relaxed": 5, "hold": 4}
+    (tmp_path / "recipe.json").write_text(json.dumps({"tiny": {"seed": 0, "recipe": recipe}}))
+    arguments = ("--recipe", tmp_path / "recipe.json", "--out", tmp_path / "run", *QUICK)
+    assert bnn("train", "shades", "--data", photos, *arguments)[0] == 0
+    done = json.loads((tmp_path / "run" / "recipe.json").read_text())["tiny"]
+    assert (done["recipe"]["epochs"], done["recipe"]["relaxed"], done["recipe"]["hold"]) == (2, 1, 0)
+    assert done["threads"] == 1
+
+
+def test_what_begins_is_said(bnn, photos, plugin, tmp_path) -> None:
+    recipe = {**RECIPE, "epochs": 1, "teacher": {**RECIPE, "epochs": 1}}
+    (tmp_path / "recipe.json").write_text(json.dumps({"tiny": {"seed": 0, "recipe": recipe}}))
+    arguments = (
+        "--recipe",
+        tmp_path / "recipe.json",
+        "--folds",
+        "2",
+        "--out",
+        tmp_path / "cv",
+        "--threads",
+        "1",
+    )
+    out = bnn("train", "shades", "--data", photos, *arguments)[1]
+    assert [line for line in out.splitlines() if line.startswith(("fold", "training teacher"))] == [
+        "fold 1 of 2: 16 images held out",
+        "training teacher 1 of 1",
+        "fold 2 of 2: 16 images held out",
+        "training teacher 1 of 1",
+    ]
+
+
+def test_ctrl_c_leaves_weights_and_the_exit_code_of_an_interruption(
+    bnn, photos, plugin, tmp_path, monkeypatch
+) -> None:
+    from bnncore.training.progress import BarReporter
+
+    def interrupt(self, epoch, epochs, step, steps, loss, accuracy) -> None:
+        if epoch == last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(BarReporter, "step", interrupt)
+    arguments = ("train", "--images", photos, "--topology", "tiny", "--out", tmp_path / "run", *QUICK)
+    last = 1
+    code, out, _ = bnn(*arguments)
+    assert (code, out.splitlines()[-1]) == (
+        130,
+        "stopped before there were weights; the same command continues",
+    )
+    last = 2
+    code, out, _ = bnn(*arguments)
+    assert (code, out.splitlines()[-1]) == (130, "stopped after 1 epochs; the same command continues")
+    assert (tmp_path / "run" / "weights.npz").exists()
+
+
+def test_other_pictures_do_not_continue_a_run(bnn, photos, plugin, tmp_path) -> None:
+    arguments = ("train", "--images", photos, "--topology", "tiny", "--out", tmp_path / "run", *QUICK)
+    assert bnn(*arguments)[0] == 0
+    (photos / "dark").rename(photos / "dim")
+    code, _, err = bnn(*arguments)
+    assert code == 1
+    assert "of another run, with other images, labels or classes; use another --out folder" in err
+
+
 def test_cross_validation_answers_every_picture(bnn, photos, plugin, tmp_path) -> None:
     code, out, _ = bnn("train", "shades", "--data", photos, "--folds", "2", "--out", tmp_path / "cv", *QUICK)
     assert code == 0
@@ -157,7 +220,19 @@ def test_other_classes_than_the_datasets_are_refused(bnn, photos, plugin) -> Non
     assert "'dim' is no class" in err
 
 
-@pytest.mark.parametrize("arguments", [(), ("cifar10",), ("cifar10", "--images", ".")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("cifar10",),
+        ("cifar10", "--images", "."),
+        ("--images", ".", "--data", "."),
+        ("--images", ".", "--folds", "2", "--minutes", "1"),
+        ("--images", ".", "--folds", "2", "--out", "x.npz"),
+        ("--images", ".", "--minutes", "0"),
+        ("--images", ".", "--learning-rate", "-1"),
+    ],
+)
 def test_half_a_command_is_a_usage_error(bnn, arguments) -> None:
     assert bnn("train", *arguments)[0] == 2
 
@@ -188,6 +263,19 @@ def test_evaluate_shows_a_table(bnn, photos, plugin) -> None:
     out = bnn("evaluate", "shades", "--data", photos, "--backend", "numpy", "--last", "10")[1]
     assert "of 10 (95 % confidence" in out
     assert "PRECISION" in out
+
+
+@pytest.mark.parametrize(("split", "told"), [("train", True), ("test", False)])
+def test_a_split_that_was_trained_on_is_told(bnn, tmp_path, split, told) -> None:
+    """The shipped weights of cifar10, on a few pictures in the publisher's layout."""
+    random = np.random.default_rng(0)
+    batch = random.integers(0, 256, (4, 3073), np.uint8)
+    batch[:, 0] %= 10
+    for name in (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"):
+        (tmp_path / name).write_bytes(batch.tobytes())
+    code, out, _ = bnn("evaluate", "cifar10", "--data", tmp_path, "--split", split, "--backend", "numpy")
+    assert code == 0
+    assert (f"trained on the {split} split" in out) == told
 
 
 def test_import_writes_parameters(bnn, tmp_path, lfc_checkpoint) -> None:
@@ -227,12 +315,9 @@ def test_a_bnn_pynq_folder_can_be_written(photos, tmp_path) -> None:
         assert np.array_equal(ours.thresholds, theirs.thresholds)
 
 
-def test_a_bnn_pynq_folder_of_another_network_is_refused(tmp_path) -> None:
-    from bnncore.cli.train_ import _write_binparam
-    from bnncore.placeholder import random_network
-
-    small = bnncore.Topology(
-        name="small", input=bnncore.Input(height=4, width=4), layers=(bnncore.Dense(outputs=2),)
-    )
-    with pytest.raises(BnnError, match="no accelerator"):
-        _write_binparam(tmp_path / "small", random_network(small), ("a", "b"))
+def test_a_bnn_pynq_folder_of_another_network_is_refused_before_training(bnn, photos, plugin, tmp_path) -> None:
+    arguments = ("--binparam", tmp_path / "params", "--out", tmp_path / "run")
+    code, _, err = bnn("train", "--images", photos, "--topology", "tiny", *arguments)
+    assert code == 1
+    assert "no accelerator for 'tiny'" in err
+    assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ from bnncore.formats.npz import read_npz
 from bnncore.training.export import disagreements
 from bnncore.training.loop import Trainer, _blended, bits_loss, schedule
 from bnncore.training.recipe import Augmentation, Recipe
-from bnncore.training.run import Reporter, train
+from bnncore.training.run import Reporter, _digest, train
 
 TINY = Topology(
     name="tiny",
@@ -250,9 +250,65 @@ def test_a_run_stopped_while_relaxed_leaves_an_exact_network(tmp_path) -> None:
     outcome = train(recipe, stripes(), TINY, tmp_path, threads=1, reporter=Interrupt(2))
     assert not outcome.finished
     assert len(outcome.history) == 1
-    trainer = Trainer(TINY, recipe, torch.zeros(100, 8, 8, 3), torch.zeros(100), 3)
+    data = stripes()
+    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+    trainer = Trainer(TINY, recipe, images, labels, 3, data=_digest(data))
     trainer.resume(tmp_path / "checkpoint.pt")
-    assert disagreements(trainer.network, outcome.network, stripes().images) == 0
+    assert disagreements(trainer.network, outcome.network, data.images) == 0
+
+
+def test_the_validation_is_that_of_the_weights_that_are_left(tmp_path) -> None:
+    outcome = train(evolve(RECIPE, relaxed=2), stripes(), TINY, tmp_path, threads=1, reporter=Interrupt(2))
+    data = stripes()
+    held_back = slice(-RECIPE.validation, None)
+    answers = predictions(reference.scores(outcome.network, data.images[held_back])[:, :3], TINY)
+    assert (answers == data.labels[held_back]).mean() == outcome.history[-1].validation_accuracy
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "seed 0 instead of 1"),
+        ({"recipe": evolve(RECIPE, estimator="approx")}, "another estimator in its recipe"),
+        ({"data": stripes(seed=1)}, "other images, labels or classes"),
+        ({"data": evolve(stripes(), classes=("a", "b", "c"))}, "other images, labels or classes"),
+        ({"data": evolve(stripes(), classes=("a", "b", "c", "d"))}, "other images, labels or classes"),
+    ],
+)
+def test_another_run_does_not_continue_this_one(tmp_path, change, message) -> None:
+    given = {"recipe": RECIPE, "data": stripes(), "topology": TINY, "out": tmp_path, "threads": 1}
+    train(**given)
+    before = files(tmp_path)
+    with pytest.raises(BnnError, match=f"of another run, with {message}; use another --out folder"):
+        train(**given | change)
+    assert files(tmp_path) == before
+
+
+def test_a_run_may_go_on_at_another_pace(tmp_path) -> None:
+    train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+    slower = evolve(RECIPE, epochs=5, learning_rate=0.001, batch_size=20)
+    assert [each.number for each in train(slower, stripes(), TINY, tmp_path, threads=1).history] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+
+
+def test_a_checkpoint_that_lacks_a_part_is_damaged(tmp_path) -> None:
+    train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["optimizer"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    with pytest.raises(BnnError, match="cannot be read as a checkpoint"):
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+
+
+def test_one_class_cannot_be_learnt(tmp_path) -> None:
+    data = stripes()
+    with pytest.raises(BnnError, match="all 120 images are of one class"):
+        train(RECIPE, evolve(data, labels=np.zeros_like(data.labels)), TINY, tmp_path, threads=1)
 
 
 def test_the_loss_of_bits_is_the_mean_of_the_images() -> None:

@@ -35,6 +35,8 @@ def test_a_recipe_survives_json() -> None:
         {"augmentation": {"shift": -1}},
         {"splits": ["validation"]},
         {"precision": "float8"},
+        {"relaxed": 1},
+        {"hold": 1},
         {"initial": 3},
         {"initial": {"topology": "lfcW1A1", "epochs": 1}},
         {"teacher": "cifar10"},

@@ -72,11 +72,16 @@ def read_brevitas(path: Path, precision: str) -> Network:
         precision: as in ``from_state_dict``.
 
     Raises:
-        BnnError: if the file cannot be read.
+        BnnError: if the file cannot be read, or PyTorch is not installed.
         ImportRefused: see ``from_state_dict``.
     """
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        raise BnnError(
+            "reading a checkpoint needs PyTorch, which is not installed: pip install 'bnncore[train]' "
+            "(https://pytorch.org tells how to get a build without GPU libraries)"
+        ) from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -88,9 +93,21 @@ def read_brevitas(path: Path, precision: str) -> Network:
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise BnnError(f"{path}: expected a state dict: names and tensors")
     try:
-        return from_state_dict({name: value.numpy() for name, value in state.items()}, precision)
+        return from_state_dict({name: _numbers(name, value) for name, value in state.items()}, precision)
     except ImportRefused as error:
         raise ImportRefused(f"{path}: {error}") from error
+
+
+def _numbers(name: object, value: Any) -> Array:
+    """Return a tensor's exact values: float64 holds those of bfloat16, which NumPy has not, and of float32."""
+    try:
+        if not value.is_complex():
+            numbers: Array = value.detach().double().numpy()
+            return numbers
+    # Sparse, quantised, or without values.
+    except (RuntimeError, TypeError) as error:
+        raise ImportRefused(f"the entry {name!r}: expected a plain tensor of real numbers: {error}") from error
+    raise ImportRefused(f"the entry {name!r}: expected real numbers, found complex ones")
 
 
 def from_state_dict(state: Mapping[str, Array], precision: str) -> Network:
@@ -104,13 +121,16 @@ def from_state_dict(state: Mapping[str, Array], precision: str) -> Network:
         precision: ``W1A1``, ``W1A2`` or ``W2A2``: bits of weights and activations.
 
     Raises:
-        ImportRefused: if it is neither CNV nor LFC, has entries that these do not have, or sees pixels of two
-            bits (LFC W1A2), for which there is no input here.
+        ImportRefused: if it is neither CNV nor LFC, has entries that these do not have, numbers that are not
+            finite, or pixels of two bits (LFC W1A2), for which there is no input here.
     """
     match = _PRECISION.fullmatch(precision)
     if match is None:
         raise ImportRefused(f"expected a precision such as W1A1, found {precision!r}")
     weight_bits, activation_bits = int(match[1]), int(match[2])
+    for name in state:
+        if not isinstance(name, str):
+            raise ImportRefused(f"expected the names of tensors as keys, found {name!r}")
     # Training on several devices prefixes every name.
     entries = {name.removeprefix("module."): np.asarray(value) for name, value in state.items()}
     family = _CNV if any(name.startswith("conv_features.") for name in entries) else _FC
@@ -133,7 +153,7 @@ def _modules(family: _Family, entries: Mapping[str, Array]) -> list[tuple[str, i
     modules: dict[tuple[int, int], dict[str, Array]] = {}
     for name, value in entries.items():
         parts = name.split(".")
-        if len(parts) != 3 or parts[0] not in family.lists or not parts[1].isdigit():
+        if len(parts) != 3 or parts[0] not in family.lists or not parts[1].isdecimal():
             raise ImportRefused(f"the entry {name!r} belongs to no CNV or LFC of Brevitas' bnn_pynq examples")
         modules.setdefault((family.lists.index(parts[0]), int(parts[1])), {})[parts[2]] = value
     return [(family.lists[place], number, modules[place, number]) for place, number in sorted(modules)]
@@ -153,7 +173,14 @@ def _layers(
         values = {name: value.astype(np.float64) for name, value in norm[2].items() if name in _NORM}
         if len(values) != len(_NORM) or set(norm[2]) - {*_NORM, "num_batches_tracked"}:
             raise ImportRefused(f"{norm[0]}.{norm[1]}: expected a batch normalisation, found {sorted(norm[2])}")
-        weights = quantized(matrix[2]["weight"], weight_bits)
+        for name, value in values.items():
+            if not np.isfinite(value).all():
+                raise ImportRefused(
+                    f"{norm[0]}.{norm[1]}.{name}: not all numbers are finite; the training has diverged"
+                )
+        if (values["running_var"] < 0).any():
+            raise ImportRefused(f"{norm[0]}.{norm[1]}.running_var: a variance is negative")
+        weights = quantized(matrix[2]["weight"], weight_bits, f"{where}.weight")
         if position == len(matrices) - 1:
             if values["weight"].shape != (1,):
                 raise ImportRefused(f"{norm[0]}.{norm[1]}: expected one scale for all classes")

@@ -68,11 +68,21 @@ class ChainLayer:
     pools: tuple[tuple[int, int], ...] = ()
 
 
-def quantized(weights: npt.NDArray[Any], bits: int) -> npt.NDArray[np.int8]:
+def quantized(weights: npt.NDArray[Any], bits: int, where: str) -> npt.NDArray[np.int8]:
     """Return the integers that a training framework multiplies by.
 
     One bit: +1 from 0 on, else -1. Two bits: rounded, halves to even, and cut to -1 to +1.
+
+    Args:
+        weights: real numbers.
+        bits: 1 or 2.
+        where: their place, for messages.
+
+    Raises:
+        ImportRefused: if a weight is not finite: it stands for no integer.
     """
+    if not np.isfinite(weights).all():
+        raise ImportRefused(f"{where}: not all numbers are finite; the training has diverged")
     if bits == 1:
         return np.where(weights >= 0, 1, -1).astype(np.int8)
     rounded: npt.NDArray[np.int8] = np.clip(np.rint(weights), -1, 1).astype(np.int8)
@@ -99,6 +109,8 @@ def build_network(name: str, given: Input, layers: Sequence[ChainLayer], classes
     last = layers[-1].after
     if not isinstance(last, Scaling) or not all(isinstance(step, Step) for step in steps):
         raise ImportRefused("expected a normalisation and a step after every layer but the last")
+    if not all(np.isfinite(step.norm.epsilon) for step in steps if isinstance(step, Step)):
+        raise ImportRefused("expected a finite epsilon in every normalisation, found NaN or infinity")
     if not np.isfinite(last.factor) or last.factor == 0:
         raise ImportRefused(
             f"the last layer is scaled by {last.factor}, which leaves no order among the classes"

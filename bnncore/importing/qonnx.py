@@ -28,6 +28,14 @@ Array = npt.NDArray[Any]
 _LIMIT = 2**29
 # Nodes that compute the shape of a flattened map; the map itself is what matters.
 _SHAPES = frozenset({"Shape", "Gather", "Unsqueeze", "Concat", "Slice", "Cast"})
+# What Brevitas' exporter leaves to compute from constants: the deviation under the scores.
+_ARITHMETIC: dict[str, Callable[[Array, Array], Array]] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Div": np.divide,
+    "Pow": np.power,
+}
 _PASSED = frozenset({"Identity", "Dropout", "Reshape", "Flatten"})
 
 
@@ -44,7 +52,7 @@ def read_qonnx(path: Path) -> Network:
     try:
         import onnx
     except ImportError as error:
-        raise BnnError("reading QONNX needs the package onnx: pip install onnx") from error
+        raise BnnError("reading QONNX needs the package onnx: pip install 'bnncore[qonnx]'") from error
     try:
         if path.stat().st_size > _LIMIT:
             raise BnnError(f"{path}: larger than {_LIMIT} bytes, the limit for a network")
@@ -61,6 +69,14 @@ def read_qonnx(path: Path) -> Network:
         return _Reader(model.graph).network(path.stem)
     except ImportRefused as error:
         raise ImportRefused(f"{path}: {error}") from error
+    except BnnError:
+        raise
+    # A node without its inputs or attributes, or a tensor that does not fit its shape.
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BnnError(
+            f"{path}: expected a valid ONNX model, found a malformed node or tensor "
+            f"({type(error).__name__}: {error}); export it again"
+        ) from error
 
 
 @define(eq=False)
@@ -112,6 +128,8 @@ class _Reader:
             height=self._shape[2], width=self._shape[3], channels=self._shape[1], bits=self._input_bits
         )
         last = self._layers[-1]
+        if not np.isfinite(self._shift):
+            raise ImportRefused(f"the scores are shifted by {self._shift}; expected a finite number")
         if last.norm is not None or last.bits is not None or last.pools:
             raise ImportRefused("the last layer must give scores, without a normalisation of each or a step")
         layers = [_closed(layer) for layer in self._layers[:-1]]
@@ -135,6 +153,12 @@ class _Reader:
             return
         if node.op_type in _PASSED:
             self._advance(node)
+            return
+        if node.op_type in _ARITHMETIC and all(name in self._constants for name in node.input):
+            first, second = (self._constants[name] for name in node.input)
+            # What is not finite is refused where it is used.
+            with np.errstate(all="ignore"):
+                self._constants[node.output[0]] = _ARITHMETIC[node.op_type](first, second)
             return
         if node.op_type not in handlers:
             raise ImportRefused(f"the node {node.op_type} has no equal in an integer network")
@@ -174,19 +198,29 @@ class _Reader:
                 raise ImportRefused(
                     "a Quant that is unsigned, has a zero point, or does not round to the nearest"
                 )
-            if bits == 2 and not attributes.get("narrow", 0):
+            narrow = attributes.get("narrow", 0)
+            if bits == 1:
+                raise ImportRefused("a Quant of one bit, which holds no +1; expected a BipolarQuant")
+            if bits == 2 and not narrow:
                 raise ImportRefused("a Quant of two bits that includes -2; only -1, 0 and +1 exist here")
+            if bits == 8 and narrow:
+                raise ImportRefused("a Quant of eight bits without -128, which a black pixel is here")
         if node.input[0] in self._constants:
             if scale != 1 or bits not in (1, 2):
                 raise ImportRefused(
                     f"weights of {bits} bits with scale {scale}; expected 1 or 2 bits and scale 1"
                 )
-            self._constants[node.output[0]] = quantized(self._constants[node.input[0]], bits)
+            self._constants[node.output[0]] = quantized(
+                self._constants[node.input[0]], bits, f"the weights {node.input[0]!r}"
+            )
             return
         self._advance(node)
-        if not self._layers:
+        if not self._layers and self._input_bits is None:
             self._quantize_input(bits, scale)
             return
+        self._refuse_affine(node)
+        if not self._layers:
+            raise ImportRefused("the pixels are quantised twice; expected one Quant before the first layer")
         layer = self._layers[-1]
         if scale != 1 or bits not in (1, 2) or layer.bits is not None or layer.pools:
             raise ImportRefused(
@@ -215,10 +249,16 @@ class _Reader:
             raise ImportRefused("the pixels are not quantised before the first layer")
         if self._layers and self._layers[-1].bits is None:
             raise ImportRefused(f"layer {len(self._layers) - 1} has no step to one or two bits")
+        self._refuse_affine(node)
         self._advance(node)
         weights = self._constants.get(node.input[1])
         if weights is None or len(node.input) > 2:
             raise ImportRefused(f"the node {node.op_type} must have constant weights and no bias")
+        expected = 4 if node.op_type == "Conv" else 2
+        if weights.ndim != expected:
+            raise ImportRefused(
+                f"the weights {node.input[1]!r} have {weights.ndim} dimensions, expected {expected} in a {node.op_type}"
+            )
         if not np.isin(weights, (-1, 0, 1)).all():
             raise ImportRefused(f"the weights {node.input[1]!r} are not quantised to -1, 0 and +1")
         attributes = _attributes(node)
@@ -237,7 +277,16 @@ class _Reader:
             weights = weights.T
         self._layers.append(_Open(weights=weights.astype(np.int8), stride=stride or 1, padding=padding))
 
+    def _refuse_affine(self, node: Any) -> None:
+        """Refuse what was multiplied or added before this node: no later node makes up for it."""
+        if (self._slope, self._shift) != (1.0, 0.0):
+            raise ImportRefused(
+                f"values are taken times {self._slope:g} plus {self._shift:g} before the node {node.op_type}; "
+                "Mul, Div, Add and Sub have an equal only before the pixels are quantised and after the last layer"
+            )
+
     def _norm(self, node: Any) -> None:
+        self._refuse_affine(node)
         self._advance(node)
         values = [self._constants.get(name) for name in node.input[1:5]]
         layer = self._layers[-1] if self._layers else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from bnnhw import reference
 
 from bnncore.builtin.topologies import TOPOLOGIES
+from bnncore.cli import main
 from bnncore.errors import BnnError
 from bnncore.importing.brevitas import from_state_dict, read_brevitas
 from bnncore.importing.chain import ImportRefused
@@ -140,24 +143,69 @@ def test_a_hostile_file_is_not_run(tmp_path) -> None:
         read_brevitas(tmp_path / "evil.pth", "W1A1")
 
 
-def test_agrees_with_brevitas_itself() -> None:
-    pytest.importorskip("brevitas", reason="Brevitas is not installed")
-    from configparser import ConfigParser
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("precision", ["W1A1", "W2A2"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "conv_features.8.weight",
+        "conv_features.9.running_var",
+        "linear_features.7.running_var",
+        "linear_features.7.bias",
+    ],
+)
+def test_numbers_that_are_not_finite_are_refused_with_their_place(cnv_state, entry, precision, value) -> None:
+    state = cnv_state()
+    state[entry].flat[0] = value
+    with pytest.raises(ImportRefused, match=rf"{entry}: not all numbers are finite"):
+        from_state_dict(state, precision)
 
-    from brevitas_examples.bnn_pynq.models.CNV import cnv
 
-    config = ConfigParser()
-    config.read_dict(
-        {
-            "MODEL": {"NUM_CLASSES": "10", "IN_CHANNELS": "3"},
-            "QUANT": {"WEIGHT_BIT_WIDTH": "1", "ACT_BIT_WIDTH": "2", "IN_BIT_WIDTH": "8"},
-        }
-    )
-    torch.manual_seed(0)
-    model = cnv(config).eval()
-    state = {name: value.numpy() for name, value in model.state_dict().items()}
-    batch = images(8, 32, 32, 3)
-    with torch.no_grad():
-        expected = model(torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255).numpy()
-    scores = reference.scores(from_state_dict(state, "W1A2"), batch)[:, :10]
-    assert scores / np.sqrt(1 + 1e-4) == pytest.approx(expected, abs=1e-3)
+def test_a_negative_variance_of_the_scores_is_refused(cnv_state) -> None:
+    state = cnv_state()
+    state["linear_features.7.running_var"][:] = -500
+    with pytest.raises(ImportRefused, match="variance is negative"):
+        from_state_dict(state, "W1A1")
+
+
+@pytest.mark.parametrize(
+    "kind", [torch.Tensor.bfloat16, torch.Tensor.double, lambda tensor: torch.nn.Parameter(tensor)]
+)
+def test_tensors_of_other_kinds_are_read_exactly(lfc_state, tmp_path, kind) -> None:
+    rounded = {name: torch.from_numpy(value).bfloat16().float() for name, value in lfc_state().items()}
+    # As a float32 it would be a zero, which is +1.
+    tiny = torch.full((1,), -1e-60, dtype=torch.float64)
+    state = {name: kind(value) for name, value in rounded.items()}
+    if state["features.2.weight"].dtype == torch.float64:
+        state["features.2.weight"].view(-1)[:1] = tiny
+    torch.save(state, tmp_path / "other.pth")
+    network = read_brevitas(tmp_path / "other.pth", "W1A1")
+    expected = from_state_dict({name: value.detach().double().numpy() for name, value in state.items()}, "W1A1")
+    for ours, theirs in zip(network.layers, expected.layers):
+        assert np.array_equal(ours.weights, theirs.weights)
+        assert np.array_equal(ours.thresholds, theirs.thresholds)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({1: torch.ones(1)}, "names of tensors as keys, found 1"),
+        ({"features.2.weight": torch.ones(2, 2).to_sparse()}, "plain tensor of real numbers"),
+        ({"features.2.weight": torch.ones(2, 2, dtype=torch.complex64)}, "found complex ones"),
+        ({"features.².weight": torch.ones(2, 2)}, "belongs to no CNV"),
+    ],
+)
+def test_other_contents_are_refused_with_the_reason(tmp_path, content, message) -> None:
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(ImportRefused, match=message) as caught:
+        read_brevitas(tmp_path / "odd.pth", "W1A1")
+    assert "odd.pth" in str(caught.value)
+
+
+def test_without_pytorch_the_command_says_what_to_install(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "x.pth").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SystemExit) as stopped:
+        main(["import", str(tmp_path / "x.pth"), "--precision", "W1A1", "--out", str(tmp_path / "x.npz")])
+    assert stopped.value.code == 1
+    assert "pip install 'bnncore[train]'" in capsys.readouterr().err

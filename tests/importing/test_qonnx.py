@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from bnnhw import reference
@@ -187,6 +189,161 @@ def test_zeros_around_one_bit_activations_are_refused(tmp_path) -> None:
     graph.node("Gemm", graph.weights(np.ones((2, 72)), 1), transB=1)
     with pytest.raises(ImportRefused, match="pads one-bit"):
         read_qonnx(graph.save(tmp_path / "padded.onnx"))
+
+
+def dense(tmp_path, at: str, *affine: tuple[str, float]):
+    """Save two layers without a normalisation, with something multiplied or added at one place."""
+    graph = Graph([1, 1, 4, 4])
+
+    def place(name: str) -> None:
+        for kind, number in affine if name == at else ():
+            graph.node(kind, number)
+
+    rng = np.random.default_rng(3)
+    graph.pixels()
+    place("after the pixels")
+    graph.node("Flatten")
+    graph.node("Gemm", graph.weights(rng.uniform(-1, 1, (8, 16)), 1), transB=1)
+    place("before the step")
+    graph.quant(1)
+    place("after the step")
+    graph.node("Gemm", graph.weights(rng.uniform(-1, 1, (3, 8)), 1), transB=1)
+    place("after the scores")
+    return graph.save(tmp_path / "dense.onnx")
+
+
+@pytest.mark.parametrize("affine", [("Add", 3.0), ("Mul", -1.0), ("Mul", 0.5), ("Sub", 1.0), ("Div", 4.0)])
+@pytest.mark.parametrize("at", ["after the pixels", "before the step", "after the step"])
+def test_numbers_between_layers_are_refused(tmp_path, at, affine) -> None:
+    with pytest.raises(ImportRefused, match="before the node"):
+        read_qonnx(dense(tmp_path, at, affine))
+
+
+def test_numbers_before_a_normalisation_are_refused(small) -> None:
+    def change(graph) -> None:
+        position = next(i for i, node in enumerate(graph.nodes) if node.op_type == "BatchNormalization")
+        norm = graph.nodes[position]
+        shifted = onnx.helper.make_node("Add", [norm.input[0], graph.constant(3.0)], ["shifted"])
+        norm.input[0] = "shifted"
+        graph.nodes.insert(position, shifted)
+
+    with pytest.raises(ImportRefused, match="before the node BatchNormalization"):
+        read_qonnx(small(change)[0])
+
+
+def test_numbers_that_cancel_and_those_after_the_scores_change_nothing(tmp_path) -> None:
+    plain = read_qonnx(dense(tmp_path, "nowhere"))
+    for at, affine in (
+        ("before the step", (("Mul", -2.0), ("Div", -2.0))),
+        ("after the scores", (("Add", 3.0),)),
+    ):
+        found = read_qonnx(dense(tmp_path, at, *affine))
+        for ours, theirs in zip(found.layers, plain.layers):
+            assert np.array_equal(ours.weights, theirs.weights)
+            assert np.array_equal(ours.thresholds, theirs.thresholds)
+
+
+@pytest.mark.parametrize(("factor", "sign"), [(-2.0, -1), (2.0, 1)])
+def test_numbers_computed_from_constants_are_followed(small, factor, sign) -> None:
+    path, weights = small()
+    model = onnx.load(str(path))
+    graph = model.graph
+    # Brevitas divides the scores by a variance to the power of one half.
+    scaled = next(node for node in graph.node if node.op_type == "Div")
+    for name, value in (("variance", 500.0), ("half", 0.5), ("factor", factor)):
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array([value], np.float32), name))
+    computed = (("Pow", ["variance", "half"], "deviation"), ("Mul", ["deviation", "factor"], "product"))
+    scaled.input[1] = "product"
+    nodes = [onnx.helper.make_node(kind, inputs, [output]) for kind, inputs, output in computed]
+    nodes.extend(graph.node)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.save(model, str(path))
+    signs = np.where(weights >= 0, 1, -1).reshape(4, 5, 3, 3).transpose(0, 2, 3, 1).reshape(4, 45)
+    assert np.array_equal(read_qonnx(path).layers[-1].weights, sign * signs)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(small, value) -> None:
+    def change(graph) -> None:
+        graph.constants[next(name for name, each in graph.constants.items() if each.ndim == 4)].flat[0] = value
+
+    with pytest.raises(ImportRefused, match="not all numbers are finite"):
+        read_qonnx(small(change)[0])
+
+
+def test_an_epsilon_that_is_not_finite_is_refused(small) -> None:
+    def change(graph) -> None:
+        norm = next(node for node in graph.nodes if node.op_type == "BatchNormalization")
+        norm.attribute[0].f = np.nan
+
+    with pytest.raises(ImportRefused, match="finite epsilon"):
+        read_qonnx(small(change)[0])
+
+
+@pytest.mark.parametrize(
+    ("bits", "scale", "narrow", "message"),
+    [(8.0, 1 / 128, 1, "without -128"), (1.0, 1.0, 1, "expected a BipolarQuant")],
+)
+def test_pixels_that_are_quantised_otherwise_are_refused(tmp_path, bits, scale, narrow, message) -> None:
+    graph = Graph([1, 1, 4, 4])
+    graph.node("Mul", 2.0)
+    graph.node("Sub", 1.0)
+    options = {"signed": 1, "narrow": narrow, "rounding_mode": "ROUND"}
+    graph.node("Quant", scale, 0.0, bits, domain=DOMAIN, **options)
+    with pytest.raises(ImportRefused, match=message):
+        read_qonnx(graph.save(tmp_path / "narrow.onnx"))
+
+
+def _without_inputs(model) -> None:
+    del model.graph.node[0].input[:]
+
+
+def _without_scale(model) -> None:
+    quantiser = next(node for node in model.graph.node if node.op_type == "Quant")
+    del quantiser.input[1:]
+
+
+def _without_window(model) -> None:
+    pool = next(node for node in model.graph.node if node.op_type == "MaxPool")
+    del pool.attribute[:]
+
+
+def _without_values(model) -> None:
+    model.graph.initializer[-1].raw_data = b"\0"
+
+
+def _with_a_width_that_is_no_number(model) -> None:
+    quantiser = next(node for node in model.graph.node if node.op_type == "Quant")
+    tensor = next(each for each in model.graph.initializer if each.name == quantiser.input[3])
+    tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(np.nan, np.float32), tensor.name))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_without_inputs, _without_scale, _without_window, _without_values, _with_a_width_that_is_no_number],
+)
+def test_a_malformed_graph_is_an_error_with_the_file(small, damage) -> None:
+    path, _ = small()
+    model = onnx.load(str(path))
+    damage(model)
+    onnx.save(model, str(path))
+    with pytest.raises(BnnError, match=r"small\.onnx: expected a valid ONNX model"):
+        read_qonnx(path)
+
+
+def test_weights_of_another_rank_are_refused(tmp_path) -> None:
+    graph = Graph([1, 1, 4, 4])
+    graph.pixels()
+    graph.node("Conv", graph.weights(np.ones((2, 1, 3)), 1), kernel_shape=[3])
+    with pytest.raises(ImportRefused, match="3 dimensions, expected 4"):
+        read_qonnx(graph.save(tmp_path / "line.onnx"))
+
+
+def test_without_onnx_the_message_names_the_extra(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(BnnError, match=r"pip install 'bnncore\[qonnx\]'"):
+        read_qonnx(tmp_path / "any.onnx")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 100, b"not a model"])

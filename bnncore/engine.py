@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bnnhw.executor import Executor, checked_batch
+from bnnhw.executor import Executor, checked_batch, single_way
 from bnnhw.topology import Topology, matrix_stages
 
 from bnncore.errors import InputError
@@ -48,9 +48,7 @@ class Engine:
         self._count = len(classes)
         self._end = self._count * _ITEM
         self._bits = topology.output == "bits"
-        self._single: Callable[[npt.NDArray[np.uint8]], bytes] = getattr(
-            executor, "single", lambda image: executor.scores(image[None]).tobytes()
-        )
+        self._single = single_way(executor)
         self._origin = Origin(
             classes=classes, output=topology.output, spread=_spread(topology), backend=executor.name
         )
@@ -98,7 +96,7 @@ class Engine:
     def _predictions(
         self, seen: npt.NDArray[np.uint8], scores: npt.NDArray[np.int32], start: float
     ) -> list[Prediction]:
-        outputs = [row.tobytes() for row in scores]
+        outputs = [row.tobytes() for row in np.asarray(scores, np.int32)]
         winners = [self._winner(each) for each in outputs]
         seconds = (time.perf_counter() - start) / len(seen)
         return [

@@ -371,27 +371,36 @@ class Fixed:
 
     name = "fixed"
 
-    def __init__(self, row: Sequence[int]) -> None:
-        self.row = row
+    def __init__(self, row: Sequence[int], kind: str = "i4") -> None:
+        self.row, self.kind = row, kind
         self.closed = 0
 
     def scores(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-        return np.tile(np.array(self.row, np.int32), (len(batch), 1))
+        return np.tile(np.array(self.row, self.kind), (len(batch), 1))
 
     def close(self) -> None:
         self.closed += 1
 
 
-def predict(row: Sequence[int], output: str, classes: Sequence[str] = "abcde") -> Prediction:
+def predict(row: Sequence[int], output: str, classes: Sequence[str] = "abcde", kind: str = "i4") -> Prediction:
     """Return what a network of that output says, one and the same alone and in a batch."""
     topology = attrs.evolve(BITS, output=output, layers=(Dense(outputs=len(row)),))
     engine = Engine(
-        topology, tuple(classes), Pipeline(default_preprocessing(topology.input), topology.input), Fixed(row)
+        topology,
+        tuple(classes),
+        Pipeline(default_preprocessing(topology.input), topology.input),
+        Fixed(row, kind),
     )
     image = np.zeros((10, 10), np.uint8)
     alone, streamed = engine.classify(image), next(engine.stream([image]))
-    assert alone.index == streamed.index
+    assert (alone.index, alone.scores.tolist()) == (streamed.index, streamed.scores.tolist())
     return alone
+
+
+@pytest.mark.parametrize("kind", ["i8", ">i4", "i2", "f4"])
+def test_a_backend_may_count_in_another_type(kind: str) -> None:
+    found = predict([-300, 2, 70, 3, 0], "scores", kind=kind)
+    assert (found.index, found.scores.tolist()) == (2, [-300, 2, 70, 3, 0])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ Images run in parallel on threads, with Python's lock released.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import threading
@@ -111,12 +110,12 @@ class CpuExecutor:
             BackendError: if the variant cannot run here, or there is not enough memory.
         """
         topology = network.topology
+        self._asked, self._process = threads, os.getpid()
         self.threads = thread_count(threads)
         self.isa, _ = choose(isa)
         self._input = topology.input
         self._shape = topology.input.shape
         self._first = (1, *self._shape)
-        self._bytes = math.prod(self._shape)
         self._outputs = topology.outputs
         self._network, image_bytes = _load(network, list(variants()).index(self.isa))
         self._images = max(1, min(_MOST_IMAGES, _MAPS_BYTES // max(1, image_bytes)))
@@ -160,6 +159,9 @@ class CpuExecutor:
             few: npt.NDArray[np.int32] = (place.first if images == 1 else place.scores[:images]).copy()
             self._idle.append(place)
             return few
+        if self._process != os.getpid():  # a worker, forked since, leaves the other processors to its siblings
+            self._process = os.getpid()
+            self.threads = min(self.threads, thread_count(self._asked))
         result = np.empty((images, self._outputs), np.int32)
         target = ffi.from_buffer("int32_t[]", result)
         workers = min(self.threads, images // self._share)
@@ -171,14 +173,14 @@ class CpuExecutor:
 
     def single(self, image: npt.NDArray[np.uint8]) -> bytes:
         """Return the outputs of one image; see ``bnnhw.executor.SingleExecutor``."""
+        if not (type(image) is _ARRAY and image.dtype is _UINT8 and image.shape == self._shape):
+            image = checked_batch(self._input, np.asarray(image)[None])[0]
         if self._closed:
             raise _closed()
         try:
             source = _from_buffer(_BYTES, image)
         except ValueError:  # it is not in one piece
             source = _from_buffer(_BYTES, np.ascontiguousarray(image))
-        if len(source) != self._bytes:
-            raise BackendError(f"expected one image of {self._bytes} bytes, found {len(source)}; use scores")
         try:
             place = self._idle.pop()  # as in _take, without the call
         except IndexError:

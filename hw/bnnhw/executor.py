@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from bnnhw.errors import InputError
 from bnnhw.topology import Input
 
-__all__ = ["Executor", "SingleExecutor", "checked_batch"]
+__all__ = ["Executor", "SingleExecutor", "checked_batch", "single_way"]
 
 # Comparing with np.uint8 would make a dtype of it at every call.
 _UINT8 = np.dtype(np.uint8)
@@ -45,8 +46,18 @@ class SingleExecutor(Executor, Protocol):
         """Return the outputs of one image as the bytes of an int32 array, which take a third of the array's time.
 
         Args:
-            image: uint8 [*input shape], which the caller has checked.
+            image: uint8 [*input shape], in one piece or not.
+
+        Raises:
+            InputError: if it has another dtype or shape.
         """
+
+
+def single_way(executor: Executor) -> Callable[[npt.NDArray[np.uint8]], bytes]:
+    """Return the executor's way for one image (``SingleExecutor.single``), or one by its ``scores``."""
+    if hasattr(executor, "single"):
+        return cast("SingleExecutor", executor).single
+    return lambda image: np.asarray(executor.scores(image[None]), np.int32).tobytes()
 
 
 def checked_batch(given: Input, batch: Any) -> npt.NDArray[np.uint8]:

@@ -82,7 +82,8 @@ def topologies(draw: st.DrawFn) -> Topology:
                 Pool(size=draw(st.sampled_from([2, 2, 3, 1])), stride=draw(st.sampled_from([2, 2, 1, 3])))
             )
     for _ in range(draw(st.integers(0, 2))):
-        layers.append(Dense(outputs=draw(st.integers(1, 200))))
+        # The larger ones are 5, 6 and 7 groups of 64, which kernels take four at a time.
+        layers.append(Dense(outputs=draw(st.one_of(st.integers(1, 200), st.sampled_from([300, 330, 400])))))
     layers.append(Dense(outputs=draw(st.one_of(st.integers(1, 70), st.sampled_from([64, 500, 1000])))))
     try:
         topology = Topology(

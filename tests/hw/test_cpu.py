@@ -130,9 +130,13 @@ def test_a_single_image_may_lie_in_pieces():
     assert cpu.CpuExecutor(small()).single(image) == scores(small(), image[None]).tobytes()
 
 
-@pytest.mark.parametrize("image", [np.zeros((9, 8), np.uint8), np.zeros((1, 18, 8, 3), np.uint8)])
-def test_single_images_of_other_sizes_are_refused(image):
-    with pytest.raises(BackendError, match=f"expected one image of 216 bytes, found {image.size}"):
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((9, 8), np.uint8), np.zeros((1, 9, 8, 3), np.uint8), np.zeros((9, 8, 3), np.int8), b"", None],
+    ids=["no channels", "a batch", "int8", "bytes", "nothing"],
+)
+def test_wrong_single_images_are_refused(image):
+    with pytest.raises(InputError, match="expected a uint8 array"):
         cpu.CpuExecutor(small()).single(image)
 
 
@@ -196,6 +200,28 @@ def test_a_forked_process_can_go_on(monkeypatch):
     assert receiver.poll(30)
     np.testing.assert_array_equal(receiver.recv(), expected)
     child.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize(("asked", "used"), [(None, 1), (3, 3)])
+def test_a_forked_worker_leaves_the_processors_to_its_siblings(monkeypatch, asked, used):
+    monkeypatch.delenv("BNNCORE_THREADS", raising=False)
+    monkeypatch.setattr("bnnhw.threads.available_cpus", lambda: 4)
+    executor = cpu.CpuExecutor(small(), threads=asked)
+    batch = random_images(SMALL.input, 300, np.random.default_rng(0))
+
+    def work():
+        executor.scores(batch)
+        sender.send(executor.threads)
+
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    assert receiver.poll(30)
+    assert receiver.recv() == used
+    child.join()
+    assert executor.threads == (asked or 4)
 
 
 def test_closed_executor_says_so():

@@ -62,7 +62,7 @@ static void shape(example *e) {
         layer->columns /= 2;
     }
     layer->result = dense ? pick(BNN_ONE_BIT, BNN_FLAGS) : pick(BNN_ONE_BIT, BNN_TWO_BIT);
-    layer->outputs = pick(1, 200);
+    layer->outputs = pick(1, e->height * e->width == 1 ? 500 : 200); /* dense layers take several groups at once */
     layer->groups = (layer->outputs + BNN_GROUP - 1) / BNN_GROUP;
     if (layer->result > BNN_TWO_BIT) {
         layer->out_image = layer->outputs;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Compare the C kernels' variants with each other, with sanitizers and for other processors.
 #
-#   tests/kernels/run.sh sanitize   AddressSanitizer and UndefinedBehaviorSanitizer: variants, then the Python tests
+#   tests/kernels/run.sh sanitize   AddressSanitizer and UndefinedBehaviorSanitizer, and guard pages: variants, then
+#                                   the Python tests
 #   tests/kernels/run.sh arm        aarch64 and armv7 with NEON, cross-compiled and run under user-mode emulation:
 #                                   apt-get install gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf qemu-user-static
 #   tests/kernels/run.sh compilers  gcc and clang, at -O2 and -O3, without warnings
@@ -27,6 +28,9 @@ sanitize() {
     # shellcheck disable=SC2086
     compile "$compiler" "$work/compare.sanitized" -O1 -g $sanitizers
     "$work/compare.sanitized" "$layers"
+    # The sanitizers do not see into assembly; guard pages do.
+    compile "$compiler" "$work/compare.guarded" -O2 -D_DEFAULT_SOURCE -DBNN_GUARDED -Itests/kernels
+    "$work/compare.guarded" "$layers"
     # The extension module itself, in a copy, so that the installed one stays as it is.
     rm -rf "$work/hw"
     mkdir -p "$work/hw"
@@ -61,5 +65,5 @@ compilers() {
 
 case ${1:-} in
     sanitize | arm | compilers) "$1" ;;
-    *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -39,9 +39,18 @@ enum { NIBBLES = 16, WIDEN = 3, REGISTERS = 4 };
 /* What a table counts for: two windows, one window, or one of ternary inputs. */
 enum { PAIRS, SINGLE, TERNARY };
 
-/* tables[choice][weights]; see above. Filled once, by pack(). */
-static uint8_t pair_tables[256][16] __attribute__((aligned(64)));
-static uint8_t ternary_tables[256][16] __attribute__((aligned(64)));
+/* tables[choice][weights]; see above. */
+#define COUNT(bits) (((bits) & 1) + ((bits) >> 1 & 1) + ((bits) >> 2 & 1) + ((bits) >> 3 & 1))
+#define PAIR(choice, weights) (COUNT((choice) ^ (weights)) | COUNT((choice) >> 4 ^ (weights)) << 4)
+#define MASKED(choice, weights) COUNT((choice) >> 4 & ((choice) ^ (weights)))
+#define FOUR_OF(DO, c, w) DO(c, w), DO(c, (w) + 1), DO(c, (w) + 2), DO(c, (w) + 3)
+#define TABLE(DO, c) {FOUR_OF(DO, c, 0), FOUR_OF(DO, c, 4), FOUR_OF(DO, c, 8), FOUR_OF(DO, c, 12)}
+#define TABLES_4(DO, c) TABLE(DO, c), TABLE(DO, (c) + 1), TABLE(DO, (c) + 2), TABLE(DO, (c) + 3)
+#define TABLES_16(DO, c) TABLES_4(DO, c), TABLES_4(DO, (c) + 4), TABLES_4(DO, (c) + 8), TABLES_4(DO, (c) + 12)
+#define TABLES_64(DO, c) TABLES_16(DO, c), TABLES_16(DO, (c) + 16), TABLES_16(DO, (c) + 32), TABLES_16(DO, (c) + 48)
+#define TABLES(DO) {TABLES_64(DO, 0), TABLES_64(DO, 64), TABLES_64(DO, 128), TABLES_64(DO, 192)}
+static const uint8_t pair_tables[256][16] __attribute__((aligned(64))) = TABLES(PAIR);
+static const uint8_t ternary_tables[256][16] __attribute__((aligned(64))) = TABLES(MASKED);
 
 static int window_words(const bnn_layer *layer) { return layer->runs * layer->run; }
 
@@ -88,18 +97,6 @@ static void pack_limits(const bnn_layer *layer, int16_t *limit) {
 /* Where four bits of a word go: spread() yields the even ones first. */
 static int order(int nibble) { return nibble / 2 + nibble % 2 * (NIBBLES / 2); }
 
-static void fill_tables(void) {
-    for (int choice = 0; choice < 256; choice++) {
-        const int low = choice & 15, high = choice >> 4;
-        for (int bits = 0; bits < 16; bits++) {
-            const int first = __builtin_popcount((unsigned)(low ^ bits));
-            const int second = __builtin_popcount((unsigned)(high ^ bits));
-            pair_tables[choice][bits] = (uint8_t)(first | second << 4);
-            ternary_tables[choice][bits] = (uint8_t)__builtin_popcount((unsigned)(high & (low ^ bits)));
-        }
-    }
-}
-
 static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
     const int window = window_words(layer);
     int32_t *offset = (int32_t *)((int16_t *)to + limits_size(layer));
@@ -109,7 +106,6 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
         bnn_dots_pack(layer, rows->bytes, place, 2, (int8_t *)offset);
         return;
     }
-    fill_tables();
     for (int word = 0; word < window; word++) {
         const ptrdiff_t step = layer->kind == BNN_TERNARY ? 2 : 1;
         offset[word] = (int32_t)((word / layer->run * layer->in_row) / step + word % layer->run) * NIBBLES;

@@ -282,7 +282,7 @@ BNN_INLINE void count_two_pairs(__m512i *sum0, __m512i *sum1, const uint32_t *we
             "vpsubd %3, %1, %1\n\t"
             "vpdpbusd %8, %4, %0\n\t"
             "vpdpbusd %8, %5, %1"
-            : "+v"(*sum0), "+v"(*sum1), "=&v"(equal0), "=&v"(equal1), "=&v"(differ0), "=&v"(differ1)
+            : "+&v"(*sum0), "+&v"(*sum1), "=&v"(equal0), "=&v"(equal1), "=&v"(differ0), "=&v"(differ1)
             : "v"(sign), "v"(used), "v"(twos), ROW(weight, 0), ROW(weight, 1), ROW(weight, 2), ROW(weight, 3));
 }
 
@@ -299,7 +299,7 @@ BNN_INLINE __m512i count_three(__m512i sum, const __m512i *weight, __m512i twos,
             "vpopcntd %2, %2\n\t"
             "vpaddd %1, %0, %0\n\t"
             "vpdpbusd %12, %2, %0"
-            : "+v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
+            : "+&v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
             : "v"(weight[0]), "v"(weight[1]), "v"(weight[2]), MAP(map), "r"(first), "r"(second), "r"(all), "v"(twos));
     return sum;
 }
@@ -316,7 +316,7 @@ BNN_INLINE __m512i count_three_once(__m512i sum, const uint32_t *weight, __m512i
             "vpopcntd %2, %2\n\t"
             "vpaddd %1, %0, %0\n\t"
             "vpdpbusd %10, %2, %0"
-            : "+v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
+            : "+&v"(sum), "=&v"(parity), "=&v"(majority), "=&v"(other)
             : "v"(first), "v"(second), "v"(all), ROW(weight, 0), ROW(weight, 1), ROW(weight, 2), "v"(twos));
     return sum;
 }
@@ -476,6 +476,7 @@ BNN_INLINE void windows(const bnn_layer *layer, const plan *p, const bnn_span *s
         finish(layer, span->group, low_start, v, out, span->out + w * span->out_step); \
     }
     STORE(0) STORE(1) STORE(2) STORE(3)
+#undef STORE
 }
 
 BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, const plan *p,
@@ -578,7 +579,6 @@ BNN_INLINE void products(const bnn_layer *layer, int group, const uint8_t *rows,
         SIXTEEN(ADD)
     }
 #undef ADD
-#undef STORE
 #define STORE(w) \
     if (w < count) { \
         const group_values v = {{s##w##0, s##w##1, s##w##2, s##w##3}}; \

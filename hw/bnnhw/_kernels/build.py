@@ -1,5 +1,7 @@
 """Describe the extension module ``bnnhw._cpu`` to cffi (API mode); setup.py runs this."""
 
+from pathlib import Path
+
 import cffi
 
 SOURCES = ("network.c", "variants.c", "portable.c", "popcnt.c", "avx2.c", "avx512.c", "neon.c")
@@ -50,7 +52,7 @@ ffibuilder.set_source(
     "bnnhw._cpu",
     '#include "network.h"',
     sources=[f"{FOLDER}/{name}" for name in SOURCES],
-    depends=[f"{FOLDER}/{name}.h" for name in ("layer", "network")],
+    depends=sorted(str(header) for header in Path(FOLDER).glob("*.h")),
     include_dirs=[FOLDER],
     # Without a compiler the install succeeds all the same, and numpy does the work.
     optional=True,

@@ -2,6 +2,9 @@
 #ifndef BNN_MEMORY_H
 #define BNN_MEMORY_H
 
+#if defined(BNN_GUARDED)
+#include "guarded.h" /* of the tests: between pages that cannot be read, for what is written in assembly, too */
+#else
 #include <stdlib.h>
 #include <string.h>
 #if defined(_WIN32)
@@ -27,5 +30,6 @@ static inline void bnn_release(void *memory) {
     free(memory);
 #endif
 }
+#endif
 
 #endif

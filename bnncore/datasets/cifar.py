@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnncore.datasets.labelled import DatasetError, LabelledImages
+from bnncore.datasets.limited import read_file
 from bnncore.datasets.pickles import read_pickle
 
 __all__ = ["is_cifar_binary", "is_cifar_python", "read_cifar_binary", "read_cifar_python"]
@@ -25,12 +26,11 @@ Split = Literal["train", "test"]
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE
 _RECORD = 1 + _PIXELS
-_LIMIT = 2**30
 
 
 def is_cifar_binary(folder: Path) -> bool:
     """Whether the folder holds CIFAR's binary batches."""
-    return any(folder.glob("*_batch*.bin")) or any(folder.glob("data_batch*.bin"))
+    return any(folder.glob("*_batch*.bin"))
 
 
 def is_cifar_python(folder: Path) -> bool:
@@ -47,7 +47,7 @@ def read_cifar_binary(folder: Path, split: Split) -> LabelledImages:
     classes = _classes_text(folder / "batches.meta.txt")
     images, labels = [], []
     for path in _required_batches(folder, split, ".bin"):
-        data = _read(path)
+        data = read_file(path)
         if not data or len(data) % _RECORD:
             raise DatasetError(
                 f"{path}: expected whole records of {_RECORD} bytes, found {len(data)} bytes; it is truncated "
@@ -67,8 +67,7 @@ def read_cifar_python(folder: Path, split: Split) -> LabelledImages:
     """
     classes: tuple[str, ...] = ()
     if (folder / "batches.meta").is_file():
-        names = _item(folder / "batches.meta", read_pickle(folder / "batches.meta"), "label_names")
-        classes = tuple(_text(name) for name in names) if isinstance(names, (list, tuple)) else ()
+        classes = _class_names(folder / "batches.meta")
     images, labels, files = [], [], []
     for path in _required_batches(folder, split, ""):
         batch = read_pickle(path)
@@ -83,7 +82,7 @@ def read_cifar_python(folder: Path, split: Split) -> LabelledImages:
         labels.append(_checked_labels(path, found, classes))
         images.append(_interleaved(data))
         given = _lookup(batch, "filenames")
-        known = isinstance(given, list) and len(given) == len(data)
+        known = _are_texts(given) and len(given) == len(data)
         files += [_text(name) for name in given] if known else [f"{path.name}:{i}" for i in range(len(data))]
     return LabelledImages(
         images=np.concatenate(images), labels=np.concatenate(labels), classes=classes, names=tuple(files)
@@ -114,21 +113,10 @@ def _interleaved(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(maps)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if len(data) > _LIMIT:
-        raise DatasetError(f"{path}: larger than {_LIMIT} bytes, the limit for one file of a dataset")
-    return data
-
-
 def _classes_text(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
-    text = _read(path).decode("utf-8", "replace")
+    text = read_file(path).decode("utf-8", "replace")
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -143,16 +131,28 @@ def _item(path: Path, batch: Any, key: str) -> Any:
     value = _lookup(batch, key)
     if value is None:
         found = (
-            ", ".join(sorted(repr(_text(name)) for name in batch))
+            ", ".join(sorted(repr(_text(name)) for name in batch if isinstance(name, (str, bytes))))
             if isinstance(batch, dict)
             else "no dictionary"
         )
-        raise DatasetError(f"{path}: expected a dictionary with {key!r}, found {found or 'an empty one'}")
+        raise DatasetError(f"{path}: expected a dictionary with {key!r}, found {found or 'one without names'}")
     return value
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _class_names(path: Path) -> tuple[str, ...]:
+    names = _item(path, read_pickle(path), "label_names")
+    if not _are_texts(names):
+        raise DatasetError(f"{path}: expected 'label_names' as a list of texts")
+    return tuple(_text(name) for name in names)
+
+
+def _are_texts(value: Any) -> bool:
+    # A hostile list that holds another one twice, and so on, would be endless as text.
+    return isinstance(value, (list, tuple)) and all(isinstance(item, (str, bytes)) for item in value)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _labels(path: Path, value: Any) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ labels; then the bytes, images row by row.
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -15,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bnncore.datasets.labelled import DatasetError, LabelledImages
+from bnncore.datasets.limited import read_file, read_stream
 
 __all__ = ["is_idx", "read_idx", "read_idx_file"]
 
-_LIMIT = 2**30
 _MAX_SIDE = 4096
 _PREFIX = {"train": "train", "test": "t10k"}
 
@@ -91,19 +92,11 @@ def _find(folder: Path, prefix: str, what: str, dimensions: int) -> Path | None:
 
 
 def _content(path: Path) -> bytes:
+    data = read_file(path)
+    if not data.startswith(b"\x1f\x8b"):
+        return data
     try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if compressed:
-                with gzip.GzipFile(fileobj=file) as stream:
-                    data = stream.read(_LIMIT + 1)
-            else:
-                data = file.read(_LIMIT + 1)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            return read_stream(path, stream)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(f"{path}: the compressed data are damaged: {error}") from error
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if len(data) > _LIMIT:
-        raise DatasetError(f"{path}: larger than {_LIMIT} bytes, the limit for one file of a dataset")
-    return data

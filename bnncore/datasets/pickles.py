@@ -3,7 +3,7 @@
 A pickle is a program, and can call anything. This reader lets it build containers, text, numbers and plain
 arrays, the arrays through one function of our own that checks what it is asked for; every other name in
 the pickle is refused. Python 2 wrote ``numpy.core.multiarray``, numpy 2 writes ``numpy._core.multiarray``;
-both mean the same three objects.
+both mean the same three objects. Its opcodes are looked over first (``opcodes``).
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from typing import Any
 import numpy as np
 
 from bnncore.datasets.labelled import DatasetError
+from bnncore.datasets.limited import read_file
+from bnncore.datasets.opcodes import check_opcodes
 
 __all__ = ["read_pickle"]
 
-_LIMIT = 2**30
 _MULTIARRAY = frozenset({"numpy.core.multiarray", "numpy._core.multiarray"})
 _NUMERIC = frozenset({"numpy.core.numeric", "numpy._core.numeric"})
+# As many as numpy 1 allows; the product of more, or of greater ones, could take for ever.
+_MOST_DIMENSIONS = 32
+_LONGEST_SIDE = 2**40
 _KINDS = frozenset("bui f".replace(" ", ""))
 
 
@@ -35,7 +39,7 @@ class _Dtype:
             code = code.decode("ascii", "replace")
         # The shape "u1": a kind and a size. Anything else (objects, records, dates) is no picture.
         if not (isinstance(code, str) and len(code) == 2 and code[0] in _KINDS and code[1] in "1248"):
-            raise DatasetError(f"an array of type {code!r}; only plain numbers are read")
+            raise DatasetError(f"an array of type {_shown(code)}; only plain numbers are read")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:
@@ -43,7 +47,7 @@ class _Dtype:
         if isinstance(order, bytes):
             order = order.decode("ascii", "replace")
         if order not in ("<", ">", "|", "="):
-            raise DatasetError(f"an array in byte order {order!r}")
+            raise DatasetError(f"an array in byte order {_shown(order)}")
         self.dtype = self.dtype.newbyteorder(order)  # type: ignore[arg-type]  # one of the four above
 
 
@@ -66,12 +70,23 @@ class _Array:
 
 
 def _plain_array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
-    if not (isinstance(shape, tuple) and all(isinstance(side, int) and side >= 0 for side in shape)):
-        raise DatasetError(f"an array of shape {shape!r}")
+    if not (
+        isinstance(shape, tuple)
+        and len(shape) <= _MOST_DIMENSIONS
+        and all(isinstance(side, int) and 0 <= side <= _LONGEST_SIDE for side in shape)
+    ):
+        raise DatasetError(
+            f"an array whose shape is not at most {_MOST_DIMENSIONS} whole numbers up to {_LONGEST_SIDE}"
+        )
     expected = math.prod(shape) * dtype.dtype.itemsize
     if len(data) != expected:
         raise DatasetError(f"an array of shape {list(shape)} with {len(data)} bytes, expected {expected}")
     return np.frombuffer(bytes(data), dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
+
+
+def _shown(value: Any) -> str:
+    # No repr of anything: that of a list that holds another one twice, and so on, would never end.
+    return repr(value[:20]) if isinstance(value, str) else f"<{type(value).__name__}>"
 
 
 def _reconstruct(*_: Any) -> _Array:
@@ -140,15 +155,10 @@ def read_pickle(path: Path) -> Any:
     Raises:
         DatasetError: naming the file, if it cannot be read, is damaged, or wants anything else.
     """
+    data = read_file(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if len(data) > _LIMIT:
-        raise DatasetError(f"{path}: larger than {_LIMIT} bytes, the limit for one file of a dataset")
-    try:
-        return _finished(_Reader(io.BytesIO(data), encoding="latin-1").load())
+        check_opcodes(data)
+        return _finished(_Reader(io.BytesIO(data), encoding="latin-1").load(), {})
     except DatasetError as error:
         raise DatasetError(f"{path}: refused, the pickle holds {error}") from error
     # A damaged pickle raises nearly anything: EOFError, KeyError, UnpicklingError, MemoryError, …
@@ -158,14 +168,29 @@ def read_pickle(path: Path) -> Any:
         ) from error
 
 
-def _finished(value: Any) -> Any:
-    """Replace the arrays under construction in the containers that a dataset uses."""
+def _finished(value: Any, done: dict[int, Any]) -> Any:
+    """Replace the arrays under construction in the containers that a dataset uses.
+
+    Args:
+        value: what was read.
+        done: filled with each container's replacement, by its id. A hostile pickle of a few bytes can hold a
+            list twice in another one, that one twice in the next, and so on: walked each time, they never end.
+    """
     if isinstance(value, _Array):
         if value.array is None:
             raise DatasetError("an array without data")
         return value.array
+    if not isinstance(value, (dict, list, tuple)):
+        return value
+    if id(value) not in done:
+        done[id(value)] = _finished_container(value, done)
+    return done[id(value)]
+
+
+def _finished_container(value: Any, done: dict[int, Any]) -> Any:
     if isinstance(value, dict):
-        return {key: _finished(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (_Array, list, dict)) for item in value):
-        return type(value)(_finished(item) for item in value)
+        return {key: _finished(item, done) for key, item in value.items()}
+    # Long lists of labels and names stay as they are.
+    if any(isinstance(item, (_Array, dict, list, tuple)) for item in value):
+        return type(value)([_finished(item, done) for item in value])
     return value

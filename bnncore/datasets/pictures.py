@@ -1,4 +1,4 @@
-"""Pictures in folders, one a class, and pictures named by a table."""
+"""Pictures in folders, one a class, and pictures named by a table; shuffled, always in the same order."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def picture_folders(folder: Path) -> dict[str, list[Path]]:
 def read_folder(folder: Path, prepare: Prepare, classes: Sequence[str] | None = None) -> LabelledImages:
     """Read pictures from one folder a class, named as the class.
 
+    They come in a shuffled order, the same each time, so that the last of them are of every class.
+
     Args:
         folder: holds the folders. Hidden ones, and files that are no pictures, are passed over.
         prepare: makes the network's input of a picture.
@@ -70,7 +72,8 @@ def read_folder(folder: Path, prepare: Prepare, classes: Sequence[str] | None = 
 def read_table(path: Path, prepare: Prepare, classes: Sequence[str] | None = None) -> LabelledImages:
     """Read the pictures that a CSV names: a header ``path,label``, then one picture a line.
 
-    Paths are relative to the table's folder, and stay inside it. Labels are names of classes.
+    Paths are relative to the table's folder, and stay inside it. Labels are names of classes. The pictures come
+    in a shuffled order, the same each time, so that the last of them are of every class.
 
     Args:
         path: the table, UTF-8.
@@ -90,13 +93,27 @@ def read_table(path: Path, prepare: Prepare, classes: Sequence[str] | None = Non
             raise DatasetError(
                 f"{path}, line {number}: {label!r} is no class; expected {', '.join(names[:12])}"
             )
-        picture = (path.parent / given).resolve()
-        if root not in picture.parents:
-            raise DatasetError(f"{path}, line {number}: {given!r} is outside the table's folder")
-        if not picture.is_file():
-            raise DatasetError(f"{path}, line {number}: there is no file {given!r} in {path.parent}")
-        items.append((picture, index[label]))
+        try:
+            items.append((_picture(root, given), index[label]))
+        except DatasetError as error:
+            raise DatasetError(f"{path}, line {number}: {error}") from error
     return _read(items, prepare, names, root)
+
+
+def _picture(root: Path, given: str) -> Path:
+    """Return the picture that a line of a table names, in the table's folder."""
+    try:
+        picture = (root / given).resolve()
+        inside, found = root in picture.parents, picture.is_file()
+    # A NUL byte is a ValueError, a path too long an OSError, a link to itself a RuntimeError before Python 3.13.
+    except (ValueError, OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise DatasetError(f"expected the path of a picture, found {given[:60]!r}: {reason}") from error
+    if not inside:
+        raise DatasetError(f"{given!r} is outside the table's folder")
+    if not found:
+        raise DatasetError(f"there is no file {given!r} in {root}")
+    return picture
 
 
 def _rows(path: Path) -> list[tuple[int, str, str]]:
@@ -139,12 +156,17 @@ def _pictures(folder: Path) -> list[Path]:
 def _read(
     items: Sequence[tuple[Path, int]], prepare: Prepare, classes: tuple[str, ...], root: Path
 ) -> LabelledImages:
+    # The trainer holds the last ones back to choose by. In the order of folders and of most tables these would
+    # be whole classes, which the network would then never see.
+    items = [items[position] for position in np.random.default_rng(0).permutation(len(items))]
     arrays: list[npt.NDArray[Any]] = []
     for path, _ in items:
         try:
             arrays.append(prepare(path))
         except BnnError as error:
-            raise DatasetError(f"{path}: {error}; repair or remove the picture") from error
+            # Errors of reading a picture name it already, those of preprocessing need not.
+            reason = str(error).removeprefix(f"{path}: ")
+            raise DatasetError(f"{path}: {reason}; repair or remove the picture") from error
         if arrays[-1].shape != arrays[0].shape:
             raise DatasetError(
                 f"{path}: {list(arrays[-1].shape)} after preprocessing, the others have {list(arrays[0].shape)}"

@@ -30,8 +30,8 @@ def unpack(archive: Path, folder: Path) -> None:
     newer than the Python of some boards.
 
     Raises:
-        DatasetError: if it is no archive, is damaged, has a file that would land outside the folder, or
-            holds more than 2 GiB or 200,000 files.
+        DatasetError: if it is no archive, is damaged, encrypted or compressed in an unknown way, has a file
+            that would land outside the folder, or holds more than 2 GiB or 200,000 files.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as scratch:
@@ -41,6 +41,11 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack(archive, target)
         except DatasetError as error:
             raise DatasetError(f"{archive}: {error}") from error
+        # Encrypted, or compressed in a way that this Python does not know (NotImplementedError).
+        except RuntimeError as error:
+            raise DatasetError(
+                f"{archive}: cannot be unpacked: {error}; unpack it yourself and give the folder"
+            ) from error
         except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
             raise DatasetError(f"{archive}: cannot be unpacked, it is damaged or cut short: {error}") from error
         target.replace(folder)
@@ -90,6 +95,8 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 def _relative(name: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
+    if not path.parts:
+        raise DatasetError(f"expected files with names, found {name!r}")
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise DatasetError(f"the file {name!r} would land outside the folder")
     return path

@@ -105,6 +105,22 @@ def test_a_wrong_batch_is_named_with_the_reason(python, content, message) -> Non
     assert "test_batch" in str(caught.value)
 
 
+def test_names_that_are_no_text_are_replaced(python, images) -> None:
+    # As text, lists that share lists would be endless.
+    names = [["x"], ["y"]]
+    for _ in range(40):
+        names = [names, names]
+    write_batch(python / "test_batch", data=planes(images[0][:2]), labels=[0, 1], filenames=names)
+    assert read(python, "test").names == ("test_batch:0", "test_batch:1")
+
+
+@pytest.mark.parametrize("names", [[["x"], ["y"], ["z"]], 3, {"a": 1}])
+def test_classes_that_are_no_text_are_refused(python, names) -> None:
+    write_batch(python / "batches.meta", label_names=names)
+    with pytest.raises(DatasetError, match=r"batches\.meta: expected 'label_names' as a list of texts"):
+        read(python)
+
+
 def test_a_truncated_binary_batch_is_refused(binary) -> None:
     path = binary / "data_batch_2.bin"
     path.write_bytes(path.read_bytes()[:-1])

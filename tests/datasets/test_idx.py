@@ -65,6 +65,14 @@ def test_a_wrong_file_is_named_with_the_reason(folder, change, message) -> None:
     assert path.name in str(caught.value)
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_file_that_is_too_large_is_refused(folder, monkeypatch, pack) -> None:
+    monkeypatch.setattr("bnncore.datasets.limited._LIMIT", 1000)
+    (folder / "train-images-idx3-ubyte").write_bytes(pack(bytes(100_000)))
+    with pytest.raises(DatasetError, match="train-images-idx3-ubyte: larger than 1000 bytes"):
+        read(folder, "train")
+
+
 def test_a_label_too_few_is_noticed(folder, digits) -> None:
     (folder / "train-labels-idx1-ubyte").write_bytes(idx(digits[1][:4]))
     with pytest.raises(DatasetError, match="4 labels for the 5 images"):

@@ -319,6 +319,36 @@ class TestUnpacking:
             unpack(path, tmp_path / str(number))
             assert list((tmp_path / str(number)).iterdir()) == []
 
+    @pytest.mark.parametrize("name", [".", "./", "././."])
+    def test_a_file_without_a_name_is_refused(self, tmp_path: Path, name: str) -> None:
+        with tarfile.open(tmp_path / "a.tar", "w") as tar:
+            tar.addfile(tarfile.TarInfo(name))
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+            zipped.writestr(name.rstrip("/"), b"x")
+        for archive in (tmp_path / "a.tar", tmp_path / "a.zip"):
+            with pytest.raises(DatasetError, match=r"a\.(tar|zip): expected files with names, found '\."):
+                unpack(archive, tmp_path / "x")
+
+    # The flags and the method of a file, in the archive's directory and before the file itself.
+    @pytest.mark.parametrize(
+        ("offsets", "value", "message"),
+        [((8, 6), 1, "encrypted"), ((10, 8), 99, "compression method")],
+        ids=["encrypted", "unknown method"],
+    )
+    def test_a_zip_that_python_cannot_open_is_refused(
+        self, tmp_path: Path, offsets: tuple[int, int], value: int, message: str
+    ) -> None:
+        archive = tmp_path / "a.zip"
+        with zipfile.ZipFile(archive, "w") as zipped:
+            zipped.writestr("file", b"content")
+        content = bytearray(archive.read_bytes())
+        for signature, offset in zip((b"PK\1\2", b"PK\3\4"), offsets):
+            content[content.index(signature) + offset] = value
+        archive.write_bytes(content)
+        with pytest.raises(DatasetError, match=rf"a\.zip: cannot be unpacked: .*{message}.*unpack it yourself"):
+            unpack(archive, tmp_path / "x")
+        assert not (tmp_path / "x").exists()
+
     def test_bomb_is_stopped(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("bnncore.datasets.unpacking._MOST_BYTES", 10**6)
         archive = tmp_path / "a.tar.gz"

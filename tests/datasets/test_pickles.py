@@ -1,13 +1,15 @@
-"""Pickles are read without being run."""
+"""Pickles are read without being run, and without the memory and the time that a hostile one asks for."""
 
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from bnncore.datasets import DatasetError
+from bnncore.datasets.opcodes import check_opcodes
 from bnncore.datasets.pickles import read_pickle
 
 
@@ -63,6 +65,13 @@ class _Evil:
         return (eval, ("__import__('os').mkdir('evil')",))
 
 
+# A list that holds a list twice, that one another, forty deep: 2**40 lists to whoever walks each.
+# The smaller ones are put away, the last is fetched.
+SHARED = b"(]q\x00"
+for depth in range(1, 41):
+    SHARED += b"]q" + bytes([depth]) + 2 * (b"h" + bytes([depth - 1]) + b"a")
+SHARED += b"1h" + bytes([40])
+
 HOSTILE = {
     "a call": pickle.dumps(_Evil()),
     "os.system": b"cos\nsystem\n(S'true'\ntR.",
@@ -80,6 +89,19 @@ HOSTILE = {
     "half a pickle": pickle.dumps({"data": np.zeros(100, np.uint8)})[:-30],
     "noise": bytes(range(256)),
     "deep nesting": b"(" * 100_000 + b".",
+    "endless lists as a type": b"cnumpy\ndtype\n(" + SHARED + b"tR.",
+    "endless lists as a shape": PYTHON_2.replace(b"(I2\nI2\nt", SHARED),
+    "endless lists as a byte order": PYTHON_2.replace(b"S'|'\n", SHARED),
+    "a huge side": PYTHON_2.replace(b"I2\nI2\nt", b"I0\n\x8a\x09" + b"\x7f" * 9 + b"t"),
+    "many sides": PYTHON_2.replace(b"I2\nI2\nt", b"I2\n" * 99 + b"t"),
+    "a far place in the memo": b"Nr\x00\x00\x00\x08.",
+    "a far place in the memo, as text": b"Np134217728\n.",
+    "a negative place in the memo": b"Np-1\n.",
+    "a place in the memo that is no number": b"Npx\n.",
+    "a far place of the memo asked for": b"j\x00\x00\x00\x08.",
+    "many digits": b"I" + b"1" * 1000 + b"\n.",
+    "a long text announced": b"\x8d" + b"\xff" * 7 + b"\x00.",
+    "a negative length": b"T\xff\xff\xff\xff.",
 }
 
 
@@ -89,6 +111,38 @@ def test_anything_else_is_refused(pickled, data, tmp_path, monkeypatch) -> None:
     with pytest.raises(DatasetError, match="batch"):
         pickled(data)
     assert not (tmp_path / "evil").exists()
+
+
+def test_a_far_place_in_the_memo_takes_no_memory(pickled) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match=r"refused, the pickle holds an object with a number"):
+            pickled(b"\x80\x02Nr\x00\x00\x00\x08.")
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+
+
+def test_lists_that_share_lists_are_walked_once(pickled) -> None:
+    found = pickled(SHARED + b".")
+    assert found[0] is found[1]
+
+
+def test_arrays_in_shared_lists_come_back(pickled) -> None:
+    inner = [np.arange(3, dtype=np.uint8)]
+    found = pickled(pickle.dumps({"one": inner, "two": (inner, (inner,))}, 2))
+    assert found["one"][0].tolist() == [0, 1, 2]
+    assert found["two"][0] is found["two"][1][0] is found["one"]
+
+
+def test_pixels_are_looked_over_without_a_copy() -> None:
+    data = pickle.dumps({"data": np.zeros(2**25, np.uint8)}, 2)
+    tracemalloc.start()
+    try:
+        check_opcodes(data)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_every_truncation_is_an_error(pickled) -> None:

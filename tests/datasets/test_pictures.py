@@ -10,6 +10,7 @@ from PIL import Image
 
 from bnncore.datasets import DatasetError, has_splits, read
 from bnncore.errors import InputError
+from bnncore.images import open_image
 
 
 def prepare(path: Path):
@@ -35,16 +36,53 @@ def folder(tmp_path):
     return root
 
 
+def content(data):
+    """Return the name, label and shade of each picture, in the order of the names."""
+    return sorted(zip(data.names, data.labels.tolist(), data.images[:, 0, 0, 0].tolist()))
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Return a folder of two classes of twenty pictures; their shades are 0 to 19 and 100 to 119."""
+    root = tmp_path / "many"
+    for name, first in (("cat", 0), ("dog", 100)):
+        (root / name).mkdir(parents=True)
+        for number in range(20):
+            Image.new("RGB", (8, 8), (first + number,) * 3).save(root / name / f"{number}.png")
+    lines = [f"{path.parent.name}/{path.name},{path.parent.name}" for path in sorted(root.glob("*/*"))]
+    (root / "labels.csv").write_text("\n".join(["path,label", *lines]))
+    return root
+
+
+@pytest.mark.parametrize("source", [".", "labels.csv"])
+def test_the_last_pictures_are_of_every_class(many, source) -> None:
+    data = read(many / source, prepare=prepare)
+    assert set(data.labels[-8:].tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("source", [".", "labels.csv"])
+def test_the_order_is_the_same_each_time(many, source) -> None:
+    first, second = (read(many / source, prepare=prepare) for _ in range(2))
+    assert first.names == second.names
+
+
+@pytest.mark.parametrize("source", [".", "labels.csv"])
+def test_names_labels_and_images_stay_together(many, source) -> None:
+    found = content(read(many / source, prepare=prepare))
+    shades = {"cat": 0, "dog": 100}
+    expected = [(f"{n}/{i}.png", k, shades[n] + i) for k, n in enumerate(shades) for i in range(20)]
+    assert found == sorted(expected)
+
+
 def test_classes_are_the_folders_by_name(folder) -> None:
     data = read(folder, prepare=prepare)
     assert data.classes == ("cat", "dog")
-    assert data.labels.tolist() == [0, 1, 1]
-    assert data.images[:, 0, 0, 0].tolist() == [30, 10, 20]
-    assert data.names == ("cat/30.png", "dog/10.png", "dog/20.png")
+    assert content(data) == [("cat/30.png", 0, 30), ("dog/10.png", 1, 10), ("dog/20.png", 1, 20)]
 
 
 def test_the_order_of_classes_can_be_given(folder) -> None:
-    assert read(folder, prepare=prepare, classes=("dog", "owl", "cat")).labels.tolist() == [0, 0, 2]
+    data = read(folder, prepare=prepare, classes=("dog", "owl", "cat"))
+    assert [label for _, label, _ in content(data)] == [2, 0, 0]
 
 
 def test_a_folder_that_is_no_class_is_refused(folder) -> None:
@@ -75,6 +113,14 @@ def test_a_damaged_picture_is_named(folder) -> None:
         read(folder, prepare=prepare)
 
 
+def test_a_damaged_picture_is_named_once(folder) -> None:
+    path = folder / "cat" / "bad.jpg"
+    path.write_bytes(b"\xff\xd8 not a picture")
+    with pytest.raises(DatasetError) as caught:
+        read(folder, prepare=lambda path: np.asarray(open_image(path)))
+    assert str(caught.value).count(str(path)) == 1
+
+
 @pytest.fixture
 def table(folder):
     """Return a function that writes a table beside the pictures and reads it."""
@@ -90,7 +136,7 @@ def table(folder):
 def test_a_table_names_pictures_and_classes(table) -> None:
     data = table('path,label,remark\ncat/30.png,tabby,x\ndog/10.png,"dog, large",y\n')
     assert data.classes == ("dog, large", "tabby")
-    assert data.labels.tolist() == [1, 0]
+    assert content(data) == [("cat/30.png", 1, 30), ("dog/10.png", 0, 10)]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +150,9 @@ def test_a_table_names_pictures_and_classes(table) -> None:
         ("path,label\ncat/31.png,cat\n", "line 2: there is no file 'cat/31.png'"),
         ("path,label\n../../etc/passwd,cat\n", "outside the table's folder"),
         ("path,label\n/etc/passwd,cat\n", "outside the table's folder"),
+        ("path,label\ncat/\0.png,cat\n", r"labels\.csv.*expected|labels\.csv.*no file"),
+        (f"path,label\n{'a' * 5000},cat\n", "line 2: expected the path of a picture, found 'aaa"),
+        (f"path,label\n{'a/' * 5000},cat\n", "line 2: expected the path of a picture, found 'a/a"),
     ],
 )
 def test_a_wrong_table_is_named_with_the_line(table, text, message) -> None:

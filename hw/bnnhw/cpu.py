@@ -41,7 +41,7 @@ _MAPS_BYTES = 2**18
 _MOST_IMAGES = 64
 
 # Of a thread, so that one that is interrupted does not make the others wait for long.
-_PORTIONS = 16
+_PORTIONS = 128
 
 # Handing work to another thread costs some 50 microseconds; this many multiply-accumulates take longer.
 _WORTH_A_THREAD = 10**8

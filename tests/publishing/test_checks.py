@@ -78,7 +78,7 @@ TITLE = 'title="shapes: a dataset for bnncore"'
             "contents", "installs tests beside bnn_shapes"),
         (DATASET, [(INIT, HEAD, HEAD + "import numpy\n")], "import_is_light", "imports numpy"),
         (DATASET, [(INIT, HEAD, HEAD + "print('hello')\n")], "import_is_quiet", "prints 'hello'"),
-        (DATASET, [(INIT, HEAD, HEAD + "import os\nos.environ['OMP_NUM_THREADS'] = '1'\n")],
+        (DATASET, [(INIT, HEAD, HEAD + "import os\nos.environ['BNN_SHAPES_WAS_HERE'] = '1'\n")],
             "import_is_quiet", "changes environment variables"),
         (DATASET, [(INIT, HEAD, HEAD + "import random\nrandom.seed(0)\n")],
             "import_is_quiet", "changes the state of random"),

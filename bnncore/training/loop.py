@@ -26,6 +26,7 @@ from bnncore.files import write_atomically
 from bnncore.training.augment import Augmenter
 from bnncore.training.network import TrainableNetwork
 from bnncore.training.recipe import Recipe
+from bnncore.training.settle import settle
 from bnncore.training.warm import start_from
 
 __all__ = ["Epoch", "Trainer", "accuracy"]
@@ -33,7 +34,9 @@ __all__ = ["Epoch", "Trainer", "accuracy"]
 _CHECKPOINT_VERSION = 2
 
 # What a run may change when it is continued: how long it lasts and how fast it learns.
-_MAY_CHANGE = frozenset({"epochs", "hold", "warmup", "learning_rate", "norm_learning_rate", "batch_size"})
+_MAY_CHANGE = frozenset(
+    {"epochs", "hold", "warmup", "learning_rate", "norm_learning_rate", "batch_size", "settle"}
+)
 
 # Share in the loss of bits that do not decide the answer.
 _CERTAINTY = 0.3
@@ -198,9 +201,21 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether the last epoch, or the time, is over."""
+        return self._ends(len(self.history))
+
+    def _ends(self, epochs: int) -> bool:
         if self.minutes is not None:
             return self._elapsed >= self.minutes * 60
-        return len(self.history) >= self.recipe.epochs
+        return epochs >= self.recipe.epochs
+
+    def _settle(self) -> None:
+        rounds = range(-(-self.recipe.settle // self._kept))
+        order = torch.cat([torch.randperm(self._kept, generator=self.generator) for _ in rounds])
+        chosen = order[: self.recipe.settle]
+        parts = torch.split(chosen, self.recipe.batch_size)
+        settle(
+            self.network, (self.network.encode(self._augmenter.batch(each).to(self._device)) for each in parts)
+        )
 
     def epoch(self, report: Callable[[int, float, float], None] | None = None) -> Epoch:
         """Train for one epoch, and validate.
@@ -244,6 +259,8 @@ class Trainer:
                 break
         # What is validated is what would be written now.
         self.network.relax(False)
+        if self.recipe.settle and self._ends(len(self.history) + 1):
+            self._settle()
         images, labels = self._validation
         result = Epoch(
             number=len(self.history) + 1,

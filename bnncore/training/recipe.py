@@ -95,6 +95,8 @@ class Recipe:
             quantised (the two steps of Martinez et al. 2020, in one run).
         estimator: gradient of one-bit activations; see ``bnncore.training.quantizers``.
         momentum: of the running statistics of batch normalisation.
+        settle: images, changed as all are in training, on which these statistics are measured anew at the end of
+            the run; see ``bnncore.training.settle``. 0: the running ones stay.
         label_smoothing: of the softmax; networks with scores only.
         augmentation: random changes of training images.
         mixup: up to this fraction of another training image is blended into each, and of its label into the label
@@ -123,6 +125,7 @@ class Recipe:
     relaxed: int = field(default=0, validator=[instance_of(int), ge(0), _part])
     estimator: Literal["clip", "approx"] = field(default="clip", validator=in_(("clip", "approx")))
     momentum: float = field(default=0.1, validator=_FRACTION)
+    settle: int = field(default=0, validator=[instance_of(int), ge(0)])
     label_smoothing: float = field(default=0.0, validator=_FRACTION)
     augmentation: Augmentation = field(factory=Augmentation, converter=_augmentation)
     mixup: float = field(default=0.0, validator=_FRACTION)

@@ -203,13 +203,22 @@ def _related(topology: Topology) -> str | None:
 
 
 def _initial(recipe: Recipe) -> Network | None:
-    """Return the network of the dataset that the recipe starts from, however many recipes later."""
+    """Return the network that the recipe starts from, however many recipes later."""
+    from bnncore.formats.npz import parse_npz
+    from bnncore.resources import packaged, read_resource
     from bnncore.training.recipe import Recipe
 
     start = recipe.initial
     while isinstance(start, Recipe):
         start = start.initial
-    return None if start is None else get(start, "numpy", topology=recipe.topology).job.network()
+    if start is None:
+        return None
+    if "/" in start:
+        package, path = start.split("/", 1)
+        return parse_npz(
+            read_resource(packaged(package, path)), start, registry.topology(recipe.topology)
+        ).network
+    return get(start, "numpy", topology=recipe.topology).job.network()
 
 
 def _places(out: Path | None, name: str) -> tuple[Path, Path | None]:

@@ -105,8 +105,9 @@ class Recipe:
             published or is not wanted.
         validation: images taken from the end of the training split to choose by; never the test split.
         precision: of training's arithmetic; evaluation is exact in any case.
-        initial: name of an installed dataset whose weights to start from, or a recipe of the same topology that is
-            followed first, with this one's ``validation``; None for random weights.
+        initial: name of an installed dataset whose weights to start from; or ``package/file.npz``, weights in an
+            installed package, which stay when a dataset gets better ones; or a recipe of the same topology
+            that is followed first, with this one's ``validation``; None for random weights.
         teacher: recipe of floating-point networks of the same shape, trained first; their averaged
             answers to each changed image are learnt beside its label (Hinton et al. 2015). Its ``validation`` is
             this recipe's. None: no teacher, as on networks with bits.

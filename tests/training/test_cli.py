@@ -145,6 +145,26 @@ def test_a_shorter_run_has_shorter_phases(bnn, photos, plugin, tmp_path) -> None
     assert done["threads"] == 1
 
 
+def test_a_recipe_can_start_from_weights_in_a_package(bnn, photos, plugin, tmp_path) -> None:
+    found = {}
+    for name in ("shades", "bnn_shades/weights.npz"):
+        recipe = {"tiny": {"seed": 0, "recipe": {**RECIPE, "initial": name}}}
+        (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+        out = tmp_path / f"run-{len(found)}"
+        arguments = ("--recipe", tmp_path / "recipe.json", "--out", out, "--threads", "1")
+        assert bnn("train", "shades", "--data", photos, *arguments)[0] == 0
+        found[name] = (out / "weights.npz").read_bytes()
+    assert found["shades"] == found["bnn_shades/weights.npz"]
+
+
+def test_a_start_that_is_not_there_is_told(bnn, photos, plugin, tmp_path) -> None:
+    recipe = {"tiny": {"seed": 0, "recipe": {**RECIPE, "initial": "bnn_shades/other.npz"}}}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    code, _, err = bnn("train", "shades", "--data", photos, "--recipe", tmp_path / "recipe.json")
+    assert code == 1
+    assert "other.npz" in err
+
+
 def test_what_begins_is_said(bnn, photos, plugin, tmp_path) -> None:
     recipe = {**RECIPE, "epochs": 1, "teacher": {**RECIPE, "epochs": 1}}
     (tmp_path / "recipe.json").write_text(json.dumps({"tiny": {"seed": 0, "recipe": recipe}}))

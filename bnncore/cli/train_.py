@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bnncore import BnnError, get, registry
+from bnncore.extras import torch_missing
 
 if TYPE_CHECKING:
     from bnnhw.network import Network
@@ -234,10 +235,7 @@ def _require_torch() -> None:
     from importlib.util import find_spec
 
     if find_spec("torch") is None:
-        raise BnnError(
-            "training needs PyTorch, which is not installed: pip install 'bnncore[train]' "
-            "(https://pytorch.org tells how to get a build without GPU libraries)"
-        )
+        raise torch_missing("training")
 
 
 def _cross_validate(

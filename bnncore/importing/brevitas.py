@@ -20,6 +20,7 @@ from bnnhw.network import Network
 from bnnhw.topology import Input
 
 from bnncore.errors import BnnError
+from bnncore.extras import torch_missing
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.training.fold import AffineStep
 
@@ -78,10 +79,7 @@ def read_brevitas(path: Path, precision: str) -> Network:
     try:
         import torch
     except ImportError as error:
-        raise BnnError(
-            "reading a checkpoint needs PyTorch, which is not installed: pip install 'bnncore[train]' "
-            "(https://pytorch.org tells how to get a build without GPU libraries)"
-        ) from error
+        raise torch_missing("reading a checkpoint") from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

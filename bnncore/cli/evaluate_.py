@@ -64,12 +64,14 @@ def command(
         content = {"name": name, "topology": classifier.topology.name, "data": str(data), "split": split}
         content |= found.to_dict()
         seen = _was_trained_on(classifier, split)
+    # Before anything is printed, so that a pipe that closes early costs nothing.
+    if out is not None:
+        _write(out, content, found, images)
     if as_json:
         print_json(content)
     else:
         _print(found, split if seen else None)
     if out is not None:
-        _write(out, content, found, images)
         click.echo(f"written: {out}/confusion.png, mistakes.png, evaluation.json", err=as_json)
 
 

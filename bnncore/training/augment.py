@@ -1,6 +1,7 @@
 """Random changes of training images, on bytes: the network trains on what it could be given.
 
-Everything is drawn from one generator and computed a batch at a time.
+Everything is drawn from one generator of the processor, so that all devices see the same changes, and computed a
+batch at a time where the images are.
 """
 
 from __future__ import annotations
@@ -23,10 +24,17 @@ class Augmenter:
         images: uint8 [N, height, width] or [N, height, width, channels], all of the training images.
         augmentation: what may change, and by how much.
         generator: of every random number; its state is the whole state of this object.
+        device: what computes, and keeps all of the images.
     """
 
-    def __init__(self, images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> None:
-        self._options, self._generator = augmentation, generator
+    def __init__(
+        self,
+        images: Tensor,
+        augmentation: Augmentation,
+        generator: torch.Generator,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self._options, self._generator, self._device = augmentation, generator, device
         self._grey = images.dim() == 3
         images = images[..., None] if self._grey else images
         self._height, self._width = images.shape[1:3]
@@ -34,7 +42,8 @@ class Augmenter:
         self._margin = min(augmentation.shift, self._height - 1, self._width - 1)
         rows = _mirrored(self._height, self._margin)
         columns = _mirrored(self._width, self._margin)
-        self._padded = images[:, rows][:, :, columns].contiguous() if self._margin else images
+        padded = images[:, rows][:, :, columns].contiguous() if self._margin else images
+        self._padded = padded.to(device)
         warping = (augmentation.rotate, augmentation.scale, augmentation.shear, augmentation.elastic)
         self._warps = any(warping)
         self._recolours = any(
@@ -42,9 +51,9 @@ class Augmenter:
         )
 
     def batch(self, indices: Tensor) -> Tensor:
-        """Return uint8 images for int64 [B] indices, each changed at random."""
+        """Return uint8 images on the device for int64 [B] indices, each changed at random."""
         options = self._options
-        images = self._cut(indices)
+        images = self._cut(self._placed(indices))
         if self._warps:
             images = self._warp(images)
         if self._recolours:
@@ -53,8 +62,18 @@ class Augmenter:
             images = self._cut_out(images)
         return images[..., 0] if self._grey else images
 
+    def _placed(self, drawn: Tensor) -> Tensor:
+        # Nothing waits for what a GPU still has to do.
+        return drawn.to(self._device, non_blocking=True)
+
     def _uniform(self, *shape: int) -> Tensor:
-        return torch.rand(*shape, generator=self._generator)
+        return self._placed(torch.rand(*shape, generator=self._generator))
+
+    def _normal(self, *shape: int) -> Tensor:
+        return self._placed(torch.randn(*shape, generator=self._generator))
+
+    def _offsets(self, count: int) -> Tensor:
+        return self._placed(torch.randint(2 * self._margin + 1, (count, 1), generator=self._generator))
 
     def _signed(self, *shape: int) -> Tensor:
         return self._uniform(*shape) * 2 - 1
@@ -62,16 +81,15 @@ class Augmenter:
     def _cut(self, indices: Tensor) -> Tensor:
         """Shift, mirror and transpose by choosing which rows and columns to copy."""
         count, options = len(indices), self._options
-        rows = torch.arange(self._height).expand(count, -1)
-        columns = torch.arange(self._width).expand(count, -1)
+        rows = torch.arange(self._height, device=self._device).expand(count, -1)
+        columns = torch.arange(self._width, device=self._device).expand(count, -1)
         if options.flip_vertical:
             rows = torch.where(self._uniform(count, 1) < 0.5, rows.flip(1), rows)
         if options.flip_horizontal:
             columns = torch.where(self._uniform(count, 1) < 0.5, columns.flip(1), columns)
         if self._margin:
-            span = 2 * self._margin + 1
-            rows = rows + torch.randint(span, (count, 1), generator=self._generator)
-            columns = columns + torch.randint(span, (count, 1), generator=self._generator)
+            rows = rows + self._offsets(count)
+            columns = columns + self._offsets(count)
         images = self._padded[indices[:, None, None], rows[:, :, None], columns[:, None, :]]
         if options.transpose:
             swap = self._uniform(count, 1, 1, 1) < 0.5
@@ -85,16 +103,16 @@ class Augmenter:
         scale = 1 + self._signed(count) * options.scale
         shear = self._signed(count) * options.shear
         cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-        matrix = torch.zeros(count, 2, 3)
+        matrix = torch.zeros(count, 2, 3, device=self._device)
         matrix[:, 0, 0], matrix[:, 0, 1] = cos, shear - sin
         matrix[:, 1, 0], matrix[:, 1, 1] = sin, cos
         grid = functional.affine_grid(matrix, [count, 1, self._height, self._width], align_corners=False)
         if options.elastic:
-            coarse = torch.randn(count, 2, 4, 4, generator=self._generator)
+            coarse = self._normal(count, 2, 4, 4)
             smooth = functional.interpolate(
                 coarse, size=(self._height, self._width), mode="bicubic", align_corners=True
             )
-            unit = torch.tensor([2 / self._width, 2 / self._height]) * options.elastic
+            unit = self._placed(torch.tensor([2 / self._width, 2 / self._height])) * options.elastic
             grid = grid + smooth.permute(0, 2, 3, 1) * unit
         planes = images.permute(0, 3, 1, 2).float()
         warped = functional.grid_sample(planes, grid, padding_mode="border", align_corners=False)
@@ -113,7 +131,7 @@ class Augmenter:
             values = values + self._signed(count, 1, 1, 1) * (options.brightness * 255)
         if options.noise:
             spread = options.noise * 255
-            values = values + torch.randn(values.shape, generator=self._generator) * spread
+            values = values + self._normal(*values.shape) * spread
         return values.round_().clamp_(0, 255).to(torch.uint8)
 
     def _cut_out(self, images: Tensor) -> Tensor:
@@ -121,10 +139,10 @@ class Augmenter:
         count, half = len(images), self._options.cutout / 2
         row = self._uniform(count, 1, 1) * self._height
         column = self._uniform(count, 1, 1) * self._width
-        rows = torch.arange(self._height)[:, None] + 0.5
-        columns = torch.arange(self._width)[None] + 0.5
+        rows = torch.arange(self._height, device=self._device)[:, None] + 0.5
+        columns = torch.arange(self._width, device=self._device)[None] + 0.5
         inside = ((rows - row).abs() < half) & ((columns - column).abs() < half)
-        return torch.where(inside[..., None], torch.tensor(128, dtype=torch.uint8), images)
+        return images.masked_fill(inside[..., None], 128)
 
 
 def _mirrored(length: int, margin: int) -> Tensor:

@@ -26,6 +26,7 @@ from bnncore.files import write_atomically
 from bnncore.training.augment import Augmenter
 from bnncore.training.network import TrainableNetwork
 from bnncore.training.recipe import Recipe
+from bnncore.training.recorded import Recorded
 from bnncore.training.settle import settle
 from bnncore.training.warm import start_from
 
@@ -43,6 +44,9 @@ _CERTAINTY = 0.3
 
 # Of the sigmoid over normalised sums, so that its slope fits their spread of about 1 from the start.
 _SHARPNESS = 2.0
+
+# Steps between looks at their figures: a GPU goes on meanwhile, the processor has no one to wait for.
+_UNSEEN = 20
 
 # Images on which the normalisation of given parameters is measured.
 _STATISTICS = 500
@@ -111,7 +115,7 @@ def bits_loss(logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"]
     ranks = torch.arange(logits.shape[1], device=logits.device)
     own = ranks == labels[:, None]
     decides = (ranks >= labels[:, None]) & ~(own & (ranks == 0))
-    weight = torch.where(decides, 1.0, _CERTAINTY)
+    weight = torch.full_like(logits, _CERTAINTY).masked_fill_(decides, 1.0)
     each = functional.binary_cross_entropy_with_logits(
         _SHARPNESS * logits, own.to(logits.dtype), weight, reduction=reduction
     )
@@ -139,8 +143,7 @@ class Trainer:
         initial: parameters to start from instead of random ones; see ``bnncore.training.warm``.
         teachers: networks whose averaged answers are learnt beside the labels.
         quantized: False trains a teacher.
-        device: PyTorch's name of what computes, for example ``cuda``. Only the processor repeats itself to
-            the bit.
+        device: PyTorch's name of what computes, for example ``cuda``.
         data: tells these images and labels from others, so that no run is continued with other ones.
     """
 
@@ -180,9 +183,9 @@ class Trainer:
         if initial is not None:
             start_from(self.network, initial, images[:kept][:_STATISTICS])
         self.network.to(self._device)
-        self._labels, self._kept = labels[:kept], kept
+        self._labels, self._kept = labels[:kept].to(self._device), kept
         self._validation = images[kept:], labels[kept:]
-        self._augmenter = Augmenter(images[:kept], recipe.augmentation, self.generator)
+        self._augmenter = Augmenter(images[:kept], recipe.augmentation, self.generator, self._device)
         self._dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
         latent = [p for name, p in self.network.named_parameters() if name.endswith("latent")]
         others = [p for name, p in self.network.named_parameters() if not name.endswith("latent")]
@@ -190,6 +193,9 @@ class Trainer:
         self.optimizer = torch.optim.Adam(
             [{"params": latent}, {"params": others}], lr=recipe.learning_rate, fused=True
         )
+        self._step = Recorded(self._one_step)
+        self._relaxed: bool | None = None
+        self._prepare_for_recording()
         self.history: list[Epoch] = []
         self._elapsed = 0.0
 
@@ -225,37 +231,32 @@ class Trainer:
         """
         began, before = time.monotonic(), self._elapsed
         self.network.train()
-        self.network.relax(len(self.history) < self.recipe.relaxed)
+        self._relax(len(self.history) < self.recipe.relaxed)
         order = torch.randperm(self._kept, generator=self.generator)
         losses = right = 0.0
+        seen, pending = 0, []
         steps = self.steps_per_epoch
+        lag = 1 if self._device.type == "cpu" else _UNSEEN
         for step in range(steps):
             self._set_rates(self._progress(step))
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            changed, labels = self._augmenter.batch(chosen), self._labels[chosen].to(self._device)
-            kept = self._kept_shares(len(chosen))
-            if kept is not None:
-                changed = _blended(changed, kept)
-            batch = self.network.encode(changed.to(self._device), self._dtype)
-            logits = self.network(batch)
-            loss = self._loss(logits, labels, batch, kept)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise BnnError(
-                    f"the loss is {value} in epoch {len(self.history) + 1}; lower the learning rate "
-                    f"(now {self.recipe.learning_rate}) and continue from the last checkpoint"
-                )
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch
-            self.optimizer.step()
-            self.network.constrain()
-            losses += value
-            right += float((self.network.predict(logits.detach()) == labels).float().mean())
+            pending.append(self._step(*self._drawn(chosen)))
+            if len(pending) < lag and step + 1 < steps:
+                continue
+            for loss, share in torch.stack(pending).tolist():
+                seen += 1
+                if not math.isfinite(loss):
+                    raise BnnError(
+                        f"the loss is {loss} in epoch {len(self.history) + 1}; lower the learning rate "
+                        f"(now {self.recipe.learning_rate}) and continue from the last checkpoint"
+                    )
+                losses += loss
+                right += share
+            pending.clear()
             self._elapsed = before + time.monotonic() - began
             if report is not None:
-                report(step + 1, losses / (step + 1), right / (step + 1))
+                report(seen, losses / seen, right / seen)
             if self.minutes is not None and self._elapsed >= self.minutes * 60:
-                steps = step + 1
                 break
         # What is validated is what would be written now.
         self.network.relax(False)
@@ -264,10 +265,10 @@ class Trainer:
         images, labels = self._validation
         result = Epoch(
             number=len(self.history) + 1,
-            loss=losses / steps,
-            train_accuracy=right / steps,
+            loss=losses / seen,
+            train_accuracy=right / seen,
             validation_accuracy=accuracy(self.network, images, labels) if len(images) else None,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
             seconds=round(self._elapsed - before, 1),
         )
         self._elapsed = before + time.monotonic() - began
@@ -282,19 +283,53 @@ class Trainer:
     def _set_rates(self, progress: float) -> None:
         factor = schedule(progress, self.recipe.warmup, self.recipe.hold / self.recipe.epochs)
         for group, peak in zip(self.optimizer.param_groups, self._peaks):
-            group["lr"] = peak * factor
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(peak * factor)
+            else:
+                group["lr"] = peak * factor
 
-    def _kept_shares(self, count: int) -> Tensor | None:
-        """Draw what each image of a batch keeps of itself; None if nothing is blended in."""
+    def _relax(self, relaxed: bool) -> None:
+        """Choose what this epoch's steps do, and with it their recording."""
+        self.network.relax(relaxed)
+        if relaxed is not self._relaxed:
+            self._relaxed = relaxed
+            self._step.forget()
+
+    def _prepare_for_recording(self) -> None:
+        """Keep on a GPU what changes from step to step: a recording reads it there."""
+        self._relaxed = None
+        recorded = self._device.type == "cuda"
+        for group, peak in zip(self.optimizer.param_groups, self._peaks):
+            group["capturable"] = recorded
+            group["lr"] = torch.tensor(peak, device=self._device) if recorded else peak
+
+    def _drawn(self, chosen: Tensor) -> tuple[Tensor, ...]:
+        """Return what a step is given: changed images, labels and, for blending, what each image keeps of itself."""
+        images = self._augmenter.batch(chosen)
+        labels = self._labels[chosen.to(self._device, non_blocking=True)]
         if not self.recipe.mixup:
-            return None
-        return 1 - self.recipe.mixup * torch.rand(count, generator=self.generator)
+            return images, labels
+        kept = 1 - self.recipe.mixup * torch.rand(len(chosen), generator=self.generator)
+        return images, labels, kept.to(self._device, non_blocking=True)
+
+    def _one_step(self, images: Tensor, labels: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Learn from one batch; return its loss and its share of right answers, float32 [2]."""
+        if kept is not None:
+            images = _blended(images, kept)
+        batch = self.network.encode(images, self._dtype)
+        logits = self.network(batch)
+        loss = self._loss(logits, labels, batch, kept)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch
+        self.optimizer.step()
+        self.network.constrain()
+        right = (self.network.predict(logits.detach()) == labels).float().mean()
+        return torch.stack((loss.detach(), right))
 
     def _loss(self, logits: Tensor, labels: Tensor, batch: Tensor, kept: Tensor | None) -> Tensor:
         if kept is None:
             loss = self._label_loss(logits, labels, "mean")
         else:
-            kept = kept.to(logits.device)
             own, others = (self._label_loss(logits, given, "none") for given in (labels, labels.roll(1)))
             loss = (kept * own + (1 - kept) * others).mean()
         if not self._teachers:
@@ -380,6 +415,7 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.network.relax(False)
         self.optimizer.load_state_dict(state["optimizer"])
+        self._prepare_for_recording()
         self.generator.set_state(state["generator"])
         self.history = [Epoch(**item) for item in json.loads(state["history"])]
         self._elapsed = state["elapsed"]
@@ -397,4 +433,7 @@ def _checked_device(name: str) -> torch.device:
     # An unknown name, a build without that kind of device, a missing driver: each has its own error.
     except Exception as error:
         raise BnnError(f"device {name!r} cannot be used: {error}; leave it out to use the processor") from error
+    if device.type == "cuda":
+        # So that a run repeats itself to the bit there, too: at the same speed, as far as measured.
+        torch.backends.cudnn.deterministic = True
     return device

@@ -246,7 +246,7 @@ class TrainableNetwork(nn.Module):
         if self.topology.output == "scores":
             return logits.argmax(dim=1)
         ranks = torch.arange(self.classes, device=logits.device)
-        return torch.where(logits >= 0, ranks, 0).amax(dim=1)
+        return (ranks * (logits >= 0)).amax(dim=1)
 
     def relax(self, relaxed: bool) -> None:
         """Let weights keep their real values in training, or quantise them (again)."""

@@ -86,7 +86,7 @@ def train(
     """Train a network, or continue the run that the folder holds.
 
     With the same recipe, data, seed and number of threads, and without ``minutes``, the result is the same
-    to the bit on the same processor and PyTorch.
+    to the bit on the same processor and PyTorch, or on the same kind of GPU.
 
     Args:
         recipe: how.
@@ -98,7 +98,7 @@ def train(
         minutes: end after this time instead of ``recipe.epochs``, the schedule stretched to fit; teachers, and
             a run to start from, are not counted.
         initial: parameters to start from instead of random ones, where the recipe names a dataset.
-        device: what computes, by PyTorch's name; the result is repeatable on the processor only.
+        device: what computes, by PyTorch's name, for example ``cuda``.
         reporter: is told how it goes.
 
     Raises:
@@ -167,7 +167,10 @@ def train(
     write_npz(out / WEIGHTS, network, data.classes or None)
     if data.classes:
         write_atomically(out / "classes.txt", ("\n".join(data.classes) + "\n").encode())
-    record: dict[str, Any] = {"seed": seed, "threads": torch.get_num_threads(), "recipe": recipe.to_dict()}
+    record: dict[str, Any] = {"seed": seed}
+    # What the order of additions depends on.
+    record |= {"threads": torch.get_num_threads()} if device == "cpu" else {"device": device}
+    record["recipe"] = recipe.to_dict()
     if minutes is not None:
         record["minutes"] = minutes
     write_atomically(out / RECIPE, (json.dumps({topology.name: record}, indent=2) + "\n").encode())

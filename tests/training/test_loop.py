@@ -186,7 +186,8 @@ def test_a_damaged_checkpoint_is_refused(tmp_path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_the_run_with_advice(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("bnncore.training.loop.Trainer._loss", lambda *_: torch.tensor(float("nan")))
+    nothing = torch.tensor(float("nan"), requires_grad=True)
+    monkeypatch.setattr("bnncore.training.loop.Trainer._loss", lambda *_: nothing)
     with pytest.raises(BnnError, match="lower the learning rate"):
         train(RECIPE, stripes(), TINY, tmp_path, threads=1)
 

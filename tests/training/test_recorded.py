@@ -1,0 +1,45 @@
+"""Recorded steps: the same numbers as steps that are not, on every device."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from attrs import evolve
+
+from bnncore.training import recorded
+from bnncore.training.recorded import Recorded
+from bnncore.training.run import train
+from tests.training.test_loop import RECIPE, TINY, files, stripes
+
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA GPU here")
+
+
+def test_without_a_gpu_the_function_is_called_each_time() -> None:
+    calls = []
+
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        calls.append(x)
+        return x * 2
+
+    function = Recorded(twice)
+    for value in range(6):
+        assert function(torch.tensor(value)) == 2 * value
+    assert len(calls) == 6
+
+
+@on_a_gpu
+def test_a_recording_sees_each_calls_arguments() -> None:
+    state = torch.zeros(3, device="cuda")
+    function = Recorded(lambda x: state.add_(x) * 1)
+    results = [function(torch.full((3,), float(value), device="cuda")) for value in range(8)]
+    assert [result[0].item() for result in results] == [0, 1, 3, 6, 10, 15, 21, 28]
+
+
+@on_a_gpu
+def test_a_recorded_run_gives_the_bytes_of_one_that_is_not(tmp_path, monkeypatch) -> None:
+    recipe = evolve(RECIPE, relaxed=1, teacher=evolve(RECIPE, epochs=1))
+    for name in ("recorded", "again"):
+        train(recipe, stripes(), TINY, tmp_path / name, device="cuda")
+    monkeypatch.setattr(recorded, "_CALLS_BEFORE", 10**9)
+    train(recipe, stripes(), TINY, tmp_path / "not recorded", device="cuda")
+    assert files(tmp_path / "recorded") == files(tmp_path / "again") == files(tmp_path / "not recorded")

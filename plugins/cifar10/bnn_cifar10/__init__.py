@@ -8,6 +8,13 @@ __all__ = ["BNNCORE_API", "bnncore_dataset", "bnncore_parameters", "bnncore_prep
 
 BNNCORE_API = 1
 
+# The first is taken where none is asked for: the smaller and faster one.
+_DIGESTS = {
+    "cnvW1A1": "9875126fc29f9dd119e91eb7e5e5a38162287fd6974cff75cebfdd187664d7ff",
+    "cnvW1A2": "129cbe4f01e3799d2dd47faace2c58f54cd2c2040c976816fde0471218c380ce",
+}
+_FOLDERS = {"cnvW1A1": "", "cnvW1A2": "cnvW1A2/"}
+
 
 @hookimpl
 def bnncore_dataset(name: str) -> Dataset | None:
@@ -18,22 +25,23 @@ def bnncore_dataset(name: str) -> Dataset | None:
         name=name,
         title="CIFAR-10: ten kinds of things in 32x32 colour pictures",
         classes=packaged(__name__, "classes.txt"),
-        topologies=("cnvW1A1",),
+        topologies=tuple(_DIGESTS),
         card=packaged(__name__, "card.json"),
     )
 
 
 @hookimpl
 def bnncore_parameters(dataset: str, topology: str) -> Parameters | None:
-    """Return the weights that were trained for cnvW1A1."""
-    if dataset != "cifar10" or topology != "cnvW1A1":
+    """Return the weights that were trained for a network."""
+    if dataset != "cifar10" or topology not in _DIGESTS:
         return None
+    folder = _FOLDERS[topology]
     return Parameters(
         dataset=dataset,
         topology=topology,
-        topology_digest="9875126fc29f9dd119e91eb7e5e5a38162287fd6974cff75cebfdd187664d7ff",
-        resource=packaged(__name__, "weights.npz"),
-        golden=packaged(__name__, "golden.npz"),
+        topology_digest=_DIGESTS[topology],
+        resource=packaged(__name__, f"{folder}weights.npz"),
+        golden=packaged(__name__, f"{folder}golden.npz"),
     )
 
 

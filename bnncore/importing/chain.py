@@ -18,11 +18,9 @@ from bnnhw.topology import Conv, Dense, Input, MatrixStage, Pool, Topology, matr
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.errors import BnnError
 from bnncore.training.fold import AffineStep, fold_layer
+from bnncore.training.padding import padded
 
 __all__ = ["ChainLayer", "ImportRefused", "Scaling", "Step", "build_network", "quantized"]
-
-# Beyond any accumulator; what BNN-PYNQ writes in the rows of classes that do not exist.
-_NEVER = 32767
 
 
 class ImportRefused(BnnError):
@@ -136,7 +134,7 @@ def build_network(name: str, given: Input, layers: Sequence[ChainLayer], classes
     parameters = [_folded(stage, layer) for stage, layer in zip(stages, layers)]
     known = _known(topology, classes)
     if known is not None:
-        parameters[-1] = _padded(parameters[-1], known.outputs, weight_bits)
+        parameters[-1] = padded(parameters[-1], known.outputs, weight_bits)
     return Network(topology=known or topology, layers=tuple(parameters))
 
 
@@ -184,12 +182,3 @@ def _known(topology: Topology, classes: int) -> Topology | None:
             if widened.digest == known.digest:
                 return known
     return None
-
-
-def _padded(parameters: LayerParameters, outputs: int, weight_bits: int) -> LayerParameters:
-    missing = outputs - len(parameters.weights)
-    filler = 1 if weight_bits == 1 else 0
-    return LayerParameters(
-        weights=np.pad(parameters.weights, ((0, missing), (0, 0)), constant_values=filler),
-        thresholds=np.pad(parameters.thresholds, ((0, missing), (0, 0)), constant_values=_NEVER),
-    )

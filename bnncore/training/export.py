@@ -13,12 +13,10 @@ from bnnhw.topology import Dense, MatrixStage, matrix_stages
 from bnncore.errors import BnnError
 from bnncore.training.fold import AffineStep, accumulator_unit, fold_layer
 from bnncore.training.network import Normalization, TrainableNetwork
+from bnncore.training.padding import padded
 from bnncore.training.quantizers import quantized_weight
 
 __all__ = ["disagreements", "export_network"]
-
-# Beyond any accumulator, and what BNN-PYNQ writes in the rows of classes that do not exist.
-_NEVER = 32767
 
 
 def export_network(trained: TrainableNetwork) -> Network:
@@ -51,7 +49,7 @@ def export_network(trained: TrainableNetwork) -> Network:
             # The step may be narrower than the layer: only trained rows are folded.
             narrow = stage if rows == stage.outputs else _with_outputs(stage, rows)
             parameters = fold_layer(narrow, weights, affine_step(norm))
-        layers.append(_padded(parameters, stage, topology.weight_bits))
+        layers.append(padded(parameters, stage.outputs, topology.weight_bits))
     return Network(topology=topology, layers=tuple(layers))
 
 
@@ -94,12 +92,3 @@ def _float64_copy(trained: TrainableNetwork) -> TrainableNetwork:
 
 def _with_outputs(stage: MatrixStage, rows: int) -> MatrixStage:
     return evolve(stage, layer=Dense(outputs=rows), output_shape=(1, 1, rows))
-
-
-def _padded(parameters: LayerParameters, stage: MatrixStage, weight_bits: int) -> LayerParameters:
-    missing = stage.outputs - len(parameters.weights)
-    filler = 1 if weight_bits == 1 else 0
-    return LayerParameters(
-        weights=np.pad(parameters.weights, ((0, missing), (0, 0)), constant_values=filler),
-        thresholds=np.pad(parameters.thresholds, ((0, missing), (0, 0)), constant_values=_NEVER),
-    )

@@ -1,4 +1,4 @@
-"""The training loop: steps, schedule, checkpoints, validation.
+"""The training loop: steps, epochs, validation.
 
 Deterministic: data order, augmentation and initial weights come from one seeded generator, whose state is in
 every checkpoint, so an interrupted run continues as if it had not been (with the same number of threads).
@@ -6,44 +6,31 @@ every checkpoint, so an interrupted run continues as if it had not been (with th
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from attrs import frozen
+from attrs import asdict, frozen
 from bnnhw.network import Network
 from bnnhw.topology import Topology
 from torch import Tensor
-from torch.nn import functional
 
 from bnncore.errors import BnnError
-from bnncore.files import write_atomically
 from bnncore.training.augment import Augmenter
+from bnncore.training.checkpoint import RunIdentity, read_checkpoint, write_checkpoint
+from bnncore.training.losses import Loss, blended
 from bnncore.training.network import TrainableNetwork
 from bnncore.training.recipe import Recipe
 from bnncore.training.recorded import Recorded
+from bnncore.training.schedule import schedule
 from bnncore.training.settle import settle
 from bnncore.training.warm import start_from
 
 __all__ = ["Epoch", "Trainer", "accuracy"]
-
-_CHECKPOINT_VERSION = 2
-
-# What a run may change when it is continued: how long it lasts and how fast it learns.
-_MAY_CHANGE = frozenset(
-    {"epochs", "hold", "warmup", "learning_rate", "norm_learning_rate", "batch_size", "settle"}
-)
-
-# Share in the loss of bits that do not decide the answer.
-_CERTAINTY = 0.3
-
-# Of the sigmoid over normalised sums, so that its slope fits their spread of about 1 from the start.
-_SHARPNESS = 2.0
 
 # Steps between looks at their figures: a GPU goes on meanwhile, the processor has no one to wait for.
 _UNSEEN = 20
@@ -73,21 +60,6 @@ class Epoch:
     seconds: float
 
 
-def schedule(progress: float, warmup: float, hold: float = 0.0) -> float:
-    """Return the fraction of the highest rate at a progress of 0 to 1: a ramp, a plateau, a cosine to 0.
-
-    Args:
-        progress: of the whole run.
-        warmup: part of the run without the plateau that is the ramp.
-        hold: part of the whole run that is the plateau.
-    """
-    rise = warmup * (1 - hold)
-    if progress < rise:
-        return progress / rise
-    fall = max(1 - hold - rise, 1e-9)
-    return 0.5 * (1 + math.cos(math.pi * max(0.0, progress - rise - hold) / fall))
-
-
 def accuracy(network: TrainableNetwork, images: Tensor, labels: Tensor, batch_size: int = 250) -> float:
     """Return the fraction of uint8 images that the network, in evaluation, predicts right."""
     network.eval()
@@ -98,34 +70,6 @@ def accuracy(network: TrainableNetwork, images: Tensor, labels: Tensor, batch_si
             logits = network(network.encode(images[part].to(network.device)))
             right += int((network.predict(logits).cpu() == labels[part]).sum())
     return right / max(1, len(images))
-
-
-def bits_loss(logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"] = "mean") -> Tensor:
-    """Return the loss of a network with one bit a class, whose highest set bit is the answer.
-
-    The answer is right if the own bit is set and all higher ones are not: that is what the likelihood of the
-    answer needs (and not even the own bit for class 0, the answer where no bit is set). The others count for
-    less: they tell whether the network is sure.
-
-    Args:
-        logits: float [N, classes], a bit is set where they are >= 0.
-        labels: int64 [N].
-        reduction: mean for one number, none for float [N].
-    """
-    ranks = torch.arange(logits.shape[1], device=logits.device)
-    own = ranks == labels[:, None]
-    decides = (ranks >= labels[:, None]) & ~(own & (ranks == 0))
-    weight = torch.full_like(logits, _CERTAINTY).masked_fill_(decides, 1.0)
-    each = functional.binary_cross_entropy_with_logits(
-        _SHARPNESS * logits, own.to(logits.dtype), weight, reduction=reduction
-    )
-    return each * logits.shape[1] if reduction == "mean" else each.sum(dim=1)
-
-
-def _blended(images: Tensor, kept: Tensor) -> Tensor:
-    """Return uint8 images that keep these shares [N] of themselves; the rest is the image before in the batch."""
-    kept = kept.view(-1, *(1,) * (images.dim() - 1))
-    return (images * kept + images.roll(1, dims=0) * (1 - kept)).round().to(torch.uint8)
 
 
 class Trainer:
@@ -173,7 +117,8 @@ class Trainer:
                 "teacher out of the recipe"
             )
         self._device = _checked_device(device)
-        self._teachers = [teacher.to(self._device).eval() for teacher in teachers]
+        taught_by = [teacher.to(self._device).eval() for teacher in teachers]
+        self._loss = Loss(recipe, topology.output, taught_by)
         kept = len(images) - recipe.validation
         if kept < recipe.batch_size:
             raise BnnError(
@@ -315,7 +260,7 @@ class Trainer:
     def _one_step(self, images: Tensor, labels: Tensor, kept: Tensor | None = None) -> Tensor:
         """Learn from one batch; return its loss and its share of right answers, float32 [2]."""
         if kept is not None:
-            images = _blended(images, kept)
+            images = blended(images, kept)
         batch = self.network.encode(images, self._dtype)
         logits = self.network(batch)
         loss = self._loss(logits, labels, batch, kept)
@@ -326,92 +271,35 @@ class Trainer:
         right = (self.network.predict(logits.detach()) == labels).float().mean()
         return torch.stack((loss.detach(), right))
 
-    def _loss(self, logits: Tensor, labels: Tensor, batch: Tensor, kept: Tensor | None) -> Tensor:
-        if kept is None:
-            loss = self._label_loss(logits, labels, "mean")
-        else:
-            own, others = (self._label_loss(logits, given, "none") for given in (labels, labels.roll(1)))
-            loss = (kept * own + (1 - kept) * others).mean()
-        if not self._teachers:
-            return loss
-        softness, share = self.recipe.softness, self.recipe.distillation
-        with torch.no_grad():
-            answers = [functional.softmax(teacher(batch) / softness, dim=1) for teacher in self._teachers]
-            answer = torch.stack(answers).mean(dim=0)
-        # The square keeps the size of the gradient independent of the softness.
-        distance = functional.kl_div(
-            functional.log_softmax(logits / softness, dim=1), answer, reduction="batchmean"
-        )
-        return (1 - share) * loss + share * softness**2 * distance
-
-    def _label_loss(self, logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"]) -> Tensor:
-        if self.network.topology.output == "bits":
-            return bits_loss(logits, labels, reduction)
-        smoothing = self.recipe.label_smoothing
-        return functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction=reduction)
-
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
-        state: dict[str, Any] = {
-            "version": _CHECKPOINT_VERSION,
-            "recipe": json.dumps(self.recipe.to_dict()),
-            "topology": json.dumps(self.network.topology.to_dict()),
-            "classes": self.network.classes,
-            "seed": self.seed,
-            "data": self.data,
+        state = {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
-            "history": json.dumps([_epoch_dict(epoch) for epoch in self.history]),
+            "history": json.dumps([asdict(epoch) for epoch in self.history]),
             "elapsed": self._elapsed,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomically(path, buffer.getvalue())
+        write_checkpoint(path, self._run(), state)
 
     def resume(self, path: Path) -> None:
-        """Continue from a checkpoint of the same run; plain tensors are read, no pickle is run.
+        """Continue from a checkpoint of the same run.
 
         Raises:
             BnnError: if it is damaged or of another run.
         """
-        difference = None
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            version = state["version"]
-            if version == _CHECKPOINT_VERSION:
-                difference = self._difference(state)
-                if difference is None:
-                    self._restore(state)
-        # A damaged archive raises nearly anything: RuntimeError, EOFError, UnpicklingError, KeyError, …
-        except Exception as error:
-            raise BnnError(
-                f"{path}: cannot be read as a checkpoint ({error}); remove it to start anew"
-            ) from error
-        if version != _CHECKPOINT_VERSION:
-            raise BnnError(
-                f"{path}: a checkpoint of version {version}; continue it with the bnncore that wrote it"
-            )
-        if difference is not None:
-            raise BnnError(
-                f"{path}: the checkpoint is of another run, with {difference}; use another --out folder"
-            )
+        read_checkpoint(path, self._run(), self._restore)
 
-    def _difference(self, state: dict[str, Any]) -> str | None:
-        """Return in words what makes a checkpoint one of another run, or None."""
-        if json.loads(state["topology"]) != self.network.topology.to_dict():
-            return "another topology"
-        if state["data"] != self.data or state["classes"] != self.network.classes:
-            return "other images, labels or classes"
-        if state["seed"] != self.seed:
-            return f"seed {state['seed']} instead of {self.seed}"
-        theirs, ours = json.loads(state["recipe"]), json.loads(json.dumps(self.recipe.to_dict()))
-        for name in ours.keys() - _MAY_CHANGE:
-            if theirs[name] != ours[name]:
-                return f"another {name.replace('_', ' ')} in its recipe"
-        return None
+    def _run(self) -> RunIdentity:
+        return RunIdentity(
+            recipe=self.recipe,
+            topology=self.network.topology,
+            classes=self.network.classes,
+            seed=self.seed,
+            data=self.data,
+        )
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.network.relax(False)
         self.optimizer.load_state_dict(state["optimizer"])
@@ -419,10 +307,6 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.history = [Epoch(**item) for item in json.loads(state["history"])]
         self._elapsed = state["elapsed"]
-
-
-def _epoch_dict(epoch: Epoch) -> dict[str, Any]:
-    return {name: getattr(epoch, name) for name in Epoch.__annotations__}
 
 
 def _checked_device(name: str) -> torch.device:

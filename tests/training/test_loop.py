@@ -16,7 +16,7 @@ from bnncore.errors import BnnError
 from bnncore.evaluation import predictions
 from bnncore.formats.npz import read_npz
 from bnncore.training.export import disagreements
-from bnncore.training.loop import Trainer, _blended, bits_loss, schedule
+from bnncore.training.loop import Trainer
 from bnncore.training.recipe import Augmentation, Recipe
 from bnncore.training.run import Reporter, _digest, train
 
@@ -187,7 +187,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path) -> None:
 
 def test_a_loss_that_is_no_number_stops_the_run_with_advice(tmp_path, monkeypatch) -> None:
     nothing = torch.tensor(float("nan"), requires_grad=True)
-    monkeypatch.setattr("bnncore.training.loop.Trainer._loss", lambda *_: nothing)
+    monkeypatch.setattr("bnncore.training.losses.Loss.__call__", lambda *_: nothing)
     with pytest.raises(BnnError, match="lower the learning rate"):
         train(RECIPE, stripes(), TINY, tmp_path, threads=1)
 
@@ -196,7 +196,7 @@ def test_running_out_of_memory_stops_the_run_with_advice(tmp_path, monkeypatch) 
     def exhausted(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 4 bytes")
 
-    monkeypatch.setattr("bnncore.training.loop.Trainer._loss", exhausted)
+    monkeypatch.setattr("bnncore.training.losses.Loss.__call__", exhausted)
     with pytest.raises(BnnError, match="smaller batch"):
         train(RECIPE, stripes(), TINY, tmp_path, threads=1)
 
@@ -216,22 +216,6 @@ def test_images_of_another_size_are_refused(tmp_path) -> None:
 def test_too_few_images_for_a_batch_are_refused(tmp_path) -> None:
     with pytest.raises(BnnError, match="smaller batch"):
         train(RECIPE, stripes(25), TINY, tmp_path)
-
-
-def test_the_rate_rises_then_falls_to_nothing() -> None:
-    rates = [schedule(progress / 100, 0.1) for progress in range(101)]
-    assert rates[0] == 0
-    assert rates[10] == max(rates) == 1
-    assert rates[-1] == pytest.approx(0)
-    assert (np.diff(rates[10:]) < 0).all()
-
-
-def test_the_rate_may_stay_at_its_height() -> None:
-    rates = [schedule(progress / 100, 0.1, hold=0.5) for progress in range(101)]
-    assert rates[0] == 0
-    assert rates[5:56] == pytest.approx([1.0] * 51)
-    assert (np.diff(rates[55:]) < 0).all()
-    assert rates[-1] == pytest.approx(0)
 
 
 def test_relaxed_weights_are_real_until_their_epochs_are_over() -> None:
@@ -312,21 +296,6 @@ def test_one_class_cannot_be_learnt(tmp_path) -> None:
         train(RECIPE, evolve(data, labels=np.zeros_like(data.labels)), TINY, tmp_path, threads=1)
 
 
-def test_the_loss_of_bits_is_the_mean_of_the_images() -> None:
-    logits, labels = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 4
-    each = bits_loss(logits, labels, "none")
-    assert each.shape == (6,)
-    assert bits_loss(logits, labels) == pytest.approx(each.mean().item(), rel=1e-6)
-
-
-def test_blended_images_lie_between_two_images() -> None:
-    images = torch.tensor([10, 210], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 8, 8, 3)
-    blended = _blended(images, torch.tensor([0.75, 0.5]))
-    assert blended.dtype == torch.uint8
-    assert blended[:, 0, 0, 0].tolist() == [60, 110]
-    assert torch.equal(_blended(images, torch.ones(2)), images)
-
-
 @pytest.mark.parametrize("output", ["scores", "bits"])
 def test_it_learns_from_blended_images(tmp_path, output) -> None:
     topology = evolve(TINY, output=output)
@@ -335,14 +304,6 @@ def test_it_learns_from_blended_images(tmp_path, output) -> None:
     fresh = stripes(seed=1)
     scores = reference.scores(outcome.network, fresh.images)[:, :3]
     assert (predictions(scores, topology) == fresh.labels).mean() > 0.8
-
-
-def test_bits_that_do_not_decide_count_for_less() -> None:
-    label = torch.tensor([1])
-    lower = bits_loss(torch.tensor([[3.0, 3, -3]]), label)
-    higher = bits_loss(torch.tensor([[-3.0, 3, 3]]), label)
-    right = bits_loss(torch.tensor([[-3.0, 3, -3]]), label)
-    assert right < lower < higher
 
 
 def test_a_network_of_bits_learns(tmp_path) -> None:

@@ -4,10 +4,15 @@ Python's unpickler makes room for whatever number a pickle gives an object: nine
 2**27 make it allocate gigabytes. Walking the opcodes costs little and allocates nothing.
 ``pickletools.genops`` does not serve: it decodes every string, 30 MB of pixels too, and cannot decode those of
 Python 2.
+
+It also hashes a dictionary's keys. A tuple that holds one tuple twice, that another one, and so on, forty deep, is some
+hundred bytes, and its hash takes years. Picklers have no reason to fetch tuples again in a dataset, so it is seldom
+allowed.
 """
 
 from __future__ import annotations
 
+import pickle
 import pickletools
 
 from bnncore.datasets.labelled import DatasetError
@@ -25,6 +30,33 @@ _MEMO = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET
 _ARGUMENTS = {ord(each.code): each.arg for each in pickletools.opcodes}
 _MEMO_CODES = frozenset(ord(each.code) for each in pickletools.opcodes if each.name in _MEMO)
 _STOP = ord(".")
+_FETCHING = frozenset(
+    ord(each.code) for each in pickletools.opcodes if each.name in ("GET", "BINGET", "LONG_BINGET")
+)
+_MEMOIZE = ord(pickle.MEMOIZE)
+# Stands between anything.
+_FRAME = ord(pickle.FRAME)
+# Doubles what is on top of the stack; no pickler has written it since Python 1.
+_DUP = ord(pickle.DUP)
+# What leaves something on top of the stack that is no tuple: text, numbers, containers, what was called.
+_NO_TUPLE_NAMES = ("REDUCE", "GLOBAL", "STACK_GLOBAL", "EMPTY_LIST", "EMPTY_DICT", "LIST", "DICT", "BYTEARRAY8")
+_NO_TUPLE_KINDS = [
+    [kind]
+    for kind in (
+        pickletools.pystring,
+        pickletools.pyunicode,
+        pickletools.pybytes,
+        pickletools.pybytes_or_str,
+        pickletools.pyint,
+    )
+]
+_NO_TUPLE = frozenset(
+    ord(each.code)
+    for each in pickletools.opcodes
+    if each.name in _NO_TUPLE_NAMES or each.stack_after in _NO_TUPLE_KINDS
+)
+# 2**20 steps at the most, whatever is built of them.
+_MOST_TUPLES_FETCHED = 20
 # Python before 3.11 takes the square of their number to convert decimal digits.
 _MOST_DIGITS = 100
 
@@ -35,7 +67,10 @@ def check_opcodes(data: bytes) -> None:
     Raises:
         DatasetError: without the file's name, in words that follow "the pickle holds".
     """
-    position = count = 0
+    position = count = fetched = 0
+    # For each number, whether what it stands for is surely no tuple.
+    plain: dict[int, bool] = {}
+    before = _STOP
     while True:
         start = position
         if start >= len(data):
@@ -47,15 +82,25 @@ def check_opcodes(data: bytes) -> None:
         position = start + 1
         if argument is not None:
             position = _end(data, position, argument)
+        if code in _MEMO_CODES or code == _MEMOIZE:
+            number = len(plain) if argument is None else _number(data[start + 1 : position], argument)
             # Picklers count from 0 or 1, and write at least one opcode for each object that they number.
-            if code in _MEMO_CODES and not 0 <= _number(data[start + 1 : position], argument) <= count:
+            if not 0 <= number <= count:
                 raise DatasetError(
                     f"an object with a number that is negative or higher than the {count} opcodes before it, at "
                     f"byte {start}; it is damaged or hostile"
                 )
+            if code in _FETCHING:
+                fetched += not plain.get(number)
+            else:
+                plain[number] = before in _NO_TUPLE
+        if code == _DUP or fetched > _MOST_TUPLES_FETCHED:
+            raise DatasetError(f"the same tuples again and again, at byte {start}; it is hostile")
         if code == _STOP:
             return
         count += 1
+        if code != _FRAME:
+            before = code
 
 
 def _end(data: bytes, position: int, argument: pickletools.ArgumentDescriptor) -> int:

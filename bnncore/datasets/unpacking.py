@@ -5,7 +5,6 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -46,7 +45,8 @@ def unpack(archive: Path, folder: Path) -> None:
             raise DatasetError(
                 f"{archive}: cannot be unpacked: {error}; unpack it yourself and give the folder"
             ) from error
-        except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+        # What archives and compressions raise of damage has no name in common: TarError, zlib.error, LZMAError, …
+        except Exception as error:
             raise DatasetError(f"{archive}: cannot be unpacked, it is damaged or cut short: {error}") from error
         target.replace(folder)
 

@@ -293,6 +293,21 @@ class TestFromPath:
 
 
 class TestUnpacking:
+    @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+    def test_damage_in_the_middle_is_named(self, tmp_path: Path, kind: str) -> None:
+        archive = tmp_path / f"a.tar.{kind}"
+        noise = np.random.default_rng(0).bytes(2_000_000)  # more than one block of bz2
+        with tarfile.open(archive, f"w:{kind}") as tar:
+            member = tarfile.TarInfo("noise.bin")
+            member.size = len(noise)
+            tar.addfile(member, io.BytesIO(noise))
+        content = bytearray(archive.read_bytes())
+        content[len(content) // 2 :: 7] = bytes(len(content[len(content) // 2 :: 7]))
+        archive.write_bytes(content)
+        with pytest.raises(DatasetError, match=r"a\.tar\.\w+: cannot be unpacked, it is damaged or cut short"):
+            unpack(archive, tmp_path / "out")
+        assert [path.name for path in tmp_path.iterdir()] == [archive.name]
+
     @pytest.mark.parametrize(
         "name", ["../outside", "/outside", "a/../../outside", "..\\outside", "C:\\outside"]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import tracemalloc
 
 import numpy as np
@@ -72,7 +73,20 @@ for depth in range(1, 41):
     SHARED += b"]q" + bytes([depth]) + 2 * (b"h" + bytes([depth - 1]) + b"a")
 SHARED += b"1h" + bytes([40])
 
+# The same of tuples, as the key of a dictionary: a hash walks all of them.
+TUPLES = b"}(I1\nI1\n\x86q\x00"
+for depth in range(1, 41):
+    TUPLES += b"h" + bytes([depth - 1]) + b"\x86q" + bytes([depth])
+TUPLES += b"I1\nu."
+DOUBLED = b"}(I1\nI1\n\x86" + b"2\x86" * 40 + b"I1\nu."
+# What stores the tuple hides what it is: a number was on top of it a moment ago.
+HIDDEN = TUPLES.replace(b"\x86q", b"\x86N0q")
+
 HOSTILE = {
+    "endless tuples as a key": TUPLES,
+    "endless tuples, doubled on the stack": DOUBLED,
+    "endless tuples, stored later": HIDDEN,
+    "endless tuples, numbered by order": b"\x80\x04" + re.sub(rb"q.", b"\x94", TUPLES),
     "a call": pickle.dumps(_Evil()),
     "os.system": b"cos\nsystem\n(S'true'\ntR.",
     "nested in an attribute": b"cbuiltins\ngetattr\n(cnumpy\nndarray\nS'__class__'\ntR.",
@@ -121,6 +135,17 @@ def test_a_far_place_in_the_memo_takes_no_memory(pickled) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_what_a_dataset_shares_is_read(pickled, protocol) -> None:
+    names, kind = ["a" * 70_000] * 50, np.dtype("<i4")
+    rows = [np.arange(3, dtype=kind) for _ in range(50)]
+    numbers = [kind.type(each) for each in range(50)]
+    found = pickled(pickle.dumps({"names": names, "rows": rows, "labels": numbers}, protocol))
+    assert found["names"] == names
+    assert [row.tolist() for row in found["rows"]] == [[0, 1, 2]] * 50
+    assert found["labels"] == list(range(50))
 
 
 def test_lists_that_share_lists_are_walked_once(pickled) -> None:

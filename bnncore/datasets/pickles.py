@@ -1,9 +1,13 @@
 """Reading the pickles that CIFAR-10 and its like are published in, without running them.
 
 A pickle is a program, and can call anything. This reader lets it build containers, text, numbers and plain
-arrays, the arrays through one function of our own that checks what it is asked for; every other name in
+arrays, the arrays through functions of our own that check what they are asked for; every other name in
 the pickle is refused. Python 2 wrote ``numpy.core.multiarray``, numpy 2 writes ``numpy._core.multiarray``;
-both mean the same three objects. Its opcodes are looked over first (``opcodes``).
+both mean the same three objects.
+
+What a pickle may do is a list of opcodes, run by Python's unpickler as it is written in Python. The one in C cannot be
+told less: it makes room for any number that a pickle gives an object, gigabytes for nine bytes, and hashes any key, for
+years where a tuple holds one tuple twice, that another one, and so on.
 """
 
 from __future__ import annotations
@@ -11,24 +15,41 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.limited import read_file
-from bnncore.datasets.opcodes import check_opcodes
 
 __all__ = ["read_pickle"]
 
 _MULTIARRAY = frozenset({"numpy.core.multiarray", "numpy._core.multiarray"})
 _NUMERIC = frozenset({"numpy.core.numeric", "numpy._core.numeric"})
+_BUILTINS = frozenset({"builtins", "__builtin__"})
 # As many as numpy 1 allows; the product of more, or of greater ones, could take for ever.
 _MOST_DIMENSIONS = 32
 _LONGEST_SIDE = 2**40
-_KINDS = frozenset("bui f".replace(" ", ""))
+_KINDS = frozenset("buif")
+# Python before 3.11 takes the square of their number to convert decimal digits.
+_MOST_DIGITS = 100
+# Greater ones can be made to have one hash, all of them, and a dictionary of them to take for ever.
+_MOST_KEY_BITS = 64
+
+# What picklers write of containers, text, numbers and arrays.
+_OPCODES = (
+    "PROTO FRAME STOP MARK POP POP_MARK MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET "
+    "NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT "
+    "STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 "
+    "BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
+    "EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT SETITEM SETITEMS "
+    "GLOBAL STACK_GLOBAL REDUCE BUILD"
+)
+_NAMES = {ord(each.code): each.name for each in pickletools.opcodes}
+_DECIMAL = (pickle.INT, pickle.LONG, pickle.FLOAT, pickle.PUT, pickle.GET)
 
 
 class _Dtype:
@@ -54,7 +75,8 @@ class _Dtype:
 class _Array:
     """A numpy array under construction: empty until its state comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: _Reader) -> None:
+        self._reader = reader
         self.array: np.ndarray[Any, Any] | None = None
 
     def __setstate__(self, state: Any) -> None:
@@ -62,9 +84,8 @@ class _Array:
             raise DatasetError("an array without shape, type and data")
         _, shape, dtype, fortran, data = state
         if isinstance(data, str):
-            # Python 2 wrote bytes as text; latin-1 brings each of them back.
-            data = data.encode("latin-1")
-        if not (isinstance(dtype, _Dtype) and isinstance(data, (bytes, bytearray))):
+            data = self._reader.encode(data)
+        if not (isinstance(dtype, _Dtype) and isinstance(data, bytes)):
             raise DatasetError("an array of objects; only plain numbers are read")
         self.array = _plain_array(data, dtype, shape, "F" if fortran else "C")
 
@@ -81,40 +102,12 @@ def _plain_array(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray[An
     expected = math.prod(shape) * dtype.dtype.itemsize
     if len(data) != expected:
         raise DatasetError(f"an array of shape {list(shape)} with {len(data)} bytes, expected {expected}")
-    return np.frombuffer(bytes(data), dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
+    return np.frombuffer(data, dtype.dtype).reshape(shape, order="F" if order == "F" else "C")
 
 
 def _shown(value: Any) -> str:
     # No repr of anything: that of a list that holds another one twice, and so on, would never end.
     return repr(value[:20]) if isinstance(value, str) else f"<{type(value).__name__}>"
-
-
-def _reconstruct(*_: Any) -> _Array:
-    """Stand in for numpy's ``_reconstruct``: whatever class was asked for, an array comes."""
-    return _Array()
-
-
-def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
-    """Stand in for numpy's ``_frombuffer``, which pickle protocol 5 calls."""
-    if not isinstance(data, (bytes, bytearray)) or not isinstance(dtype, _Dtype):
-        raise DatasetError("an array of objects; only plain numbers are read")
-    return _plain_array(data, dtype, shape, order)
-
-
-def _scalar(dtype: Any, data: Any = b"") -> Any:
-    """Stand in for numpy's ``scalar``: one number."""
-    if isinstance(data, str):
-        data = data.encode("latin-1")
-    if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
-        raise DatasetError("a number that is none")
-    return _plain_array(data, dtype, (), "C").item()
-
-
-def _encode(text: Any, encoding: Any = "latin1") -> bytes:
-    """Stand in for ``_codecs.encode``, through which protocol 2 writes bytes of Python 3."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise DatasetError("text in an unknown encoding")
-    return text.encode("latin-1")
 
 
 class _ArrayClass:
@@ -124,24 +117,140 @@ class _ArrayClass:
         raise DatasetError("an array made by calling its class")
 
 
-class _Reader(pickle.Unpickler):
+class _Handlers(dict[int, Callable[[Any], None]]):
+    """What to do for each opcode that is allowed."""
+
+    def __missing__(self, code: int) -> Any:
+        name = _NAMES.get(code, f"{code:#04x}, which does not exist")
+        raise DatasetError(f"the opcode {name}, which no list of pictures needs; it is damaged or hostile")
+
+
+class _Reader(pickle._Unpickler):
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]]
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data), encoding="latin-1")
+        # Text becomes bytes once; a short pickle could ask for it again and again.
+        self._left_to_encode = len(data)
+
     def find_class(self, module: str, name: str) -> Callable[..., Any]:
         if module in _MULTIARRAY and name == "_reconstruct":
-            return _reconstruct
+            # Whatever class is asked for, an array comes.
+            return lambda *_: _Array(self)
         if module in _MULTIARRAY and name == "scalar":
-            return _scalar
+            return self._scalar
         if module in _NUMERIC and name == "_frombuffer":
-            return _from_buffer
+            return self._from_buffer
         if module == "numpy" and name == "dtype":
             return _Dtype
         if module == "numpy" and name == "ndarray":
             return _ArrayClass
         if module == "_codecs" and name == "encode":
-            return _encode
+            return self.encode
+        if module in _BUILTINS and name == "bytes":
+            # Protocols before 3 write empty bytes as a call.
+            return lambda: b""
         raise DatasetError(f"it asks for {module}.{name}, which no list of pictures needs; it is not opened")
 
-    def persistent_load(self, pid: Any) -> Any:
-        raise DatasetError("it refers to objects outside the file")
+    def encode(self, text: Any, encoding: Any = "latin1") -> bytes:
+        """Stand in for ``_codecs.encode``, through which protocol 2 writes bytes of Python 3.
+
+        Python 2 wrote bytes as text; latin-1 brings each of them back.
+        """
+        if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+            raise DatasetError("text in an unknown encoding")
+        self._left_to_encode -= len(text)
+        if self._left_to_encode < 0:
+            raise DatasetError("more bytes than it is long; it is hostile")
+        return text.encode("latin-1")
+
+    def _from_buffer(self, data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
+        """Stand in for numpy's ``_frombuffer``, which pickle protocol 5 calls."""
+        if not isinstance(data, bytes) or not isinstance(dtype, _Dtype):
+            raise DatasetError("an array of objects; only plain numbers are read")
+        return _plain_array(data, dtype, shape, order)
+
+    def _scalar(self, dtype: Any, data: Any = b"") -> Any:
+        """Stand in for numpy's ``scalar``: one number."""
+        if isinstance(data, str):
+            data = self.encode(data)
+        if not isinstance(dtype, _Dtype) or not isinstance(data, bytes):
+            raise DatasetError("a number that is none")
+        return _plain_array(data, dtype, (), "C").item()
+
+
+def _check_key(reader: Any) -> None:
+    _check_keys(reader.stack[-2:-1])
+
+
+def _check_every_second(reader: Any) -> None:
+    _check_keys(reader.stack[::2])
+
+
+def _check_keys(keys: list[Any]) -> None:
+    for key in keys:
+        if not (isinstance(key, (str, bytes)) or (isinstance(key, int) and key.bit_length() <= _MOST_KEY_BITS)):
+            raise DatasetError(f"a key that is neither text nor a number of {_MOST_KEY_BITS} bits")
+
+
+def _check_state(reader: Any) -> None:
+    # Of anything else, attributes would be set.
+    if not isinstance(reader.stack[-2], (_Array, _Dtype)):
+        raise DatasetError("a state of something that has none")
+
+
+def _load_bytearray(reader: Any) -> None:
+    # As bytes, and read before there is room for them.
+    reader.append(reader.read(int.from_bytes(reader.read(8), "little")))
+
+
+def _checked(check: Callable[[Any], None], load: Callable[[Any], None]) -> Callable[[Any], None]:
+    def handler(reader: Any) -> None:
+        check(reader)
+        load(reader)
+
+    return handler
+
+
+def _of_few_digits(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    def handler(reader: Any) -> None:
+        readline = reader.readline
+
+        def short() -> bytes:
+            line: bytes = readline()
+            if len(line) > _MOST_DIGITS:
+                raise DatasetError(f"a number of {len(line)} digits; no dataset needs that")
+            return line
+
+        reader.readline = short
+        try:
+            load(reader)
+        finally:
+            reader.readline = readline
+
+    return handler
+
+
+def _handlers() -> _Handlers:
+    known = pickle._Unpickler.dispatch
+    handlers = _Handlers()
+    for name in _OPCODES.split():
+        code = ord(getattr(pickle, name))
+        handlers[code] = known[code]
+    for code in map(ord, _DECIMAL):
+        handlers[code] = _of_few_digits(known[code])
+    for opcode, check in (
+        (pickle.SETITEM, _check_key),
+        (pickle.SETITEMS, _check_every_second),
+        (pickle.DICT, _check_every_second),
+        (pickle.BUILD, _check_state),
+    ):
+        handlers[ord(opcode)] = _checked(check, known[ord(opcode)])
+    handlers[ord(pickle.BYTEARRAY8)] = _load_bytearray
+    return handlers
+
+
+_Reader.dispatch = _handlers()
 
 
 def read_pickle(path: Path) -> Any:
@@ -150,15 +259,14 @@ def read_pickle(path: Path) -> Any:
     Byte strings of Python 2 come as text decoded from latin-1, as do keys.
 
     Returns:
-        Containers, text, bytes, numbers and numpy arrays (read-only).
+        Dictionaries, lists, tuples, text, bytes, numbers and numpy arrays (read-only).
 
     Raises:
         DatasetError: naming the file, if it cannot be read, is damaged, or wants anything else.
     """
     data = read_file(path)
     try:
-        check_opcodes(data)
-        return _finished(_Reader(io.BytesIO(data), encoding="latin-1").load(), {})
+        return _finished(_Reader(data).load(), {})
     except DatasetError as error:
         raise DatasetError(f"{path}: refused, the pickle holds {error}") from error
     # A damaged pickle raises nearly anything: EOFError, KeyError, UnpicklingError, MemoryError, …

@@ -82,6 +82,7 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 if stream is not None:
                     with stream:
                         yield member.name, stream
+            _read_to_the_end(tar)
     elif zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for info in zipped.infolist():
@@ -91,6 +92,15 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                         yield info.filename, stream
     else:
         raise DatasetError("expected a .tar.gz or .zip archive, found something else")
+
+
+def _read_to_the_end(tar: tarfile.TarFile) -> None:
+    """Read what follows a tar's last file: compressions keep their checksum there, and compare it then."""
+    stream, size = tar.fileobj, 0
+    while stream is not None and (chunk := stream.read(2**20)):
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            raise DatasetError(f"holds more than {_MOST_BYTES} bytes")
 
 
 def _relative(name: str) -> PurePosixPath:

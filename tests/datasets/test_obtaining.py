@@ -294,6 +294,22 @@ class TestFromPath:
 
 class TestUnpacking:
     @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+    def test_one_changed_bit_is_noticed(self, tmp_path: Path, kind: str) -> None:
+        archive = tmp_path / f"a.tar.{kind}"
+        noise = np.random.default_rng(0).bytes(100_000)
+        with tarfile.open(archive, f"w:{kind}") as tar:
+            member = tarfile.TarInfo("noise.bin")
+            member.size = len(noise)
+            tar.addfile(member, io.BytesIO(noise))
+        content = archive.read_bytes()
+        for position in np.linspace(len(content) // 4, 3 * len(content) // 4, 10).astype(int):
+            changed = bytearray(content)
+            changed[position] ^= 4
+            archive.write_bytes(changed)
+            with pytest.raises(DatasetError, match=r"a\.tar\.\w+: "):
+                unpack(archive, tmp_path / "out")
+
+    @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
     def test_damage_in_the_middle_is_named(self, tmp_path: Path, kind: str) -> None:
         archive = tmp_path / f"a.tar.{kind}"
         noise = np.random.default_rng(0).bytes(2_000_000)  # more than one block of bz2

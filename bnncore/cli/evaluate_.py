@@ -54,6 +54,8 @@ def command(
     from bnncore import evaluation
     from bnncore.datasets import read
 
+    if out is not None:
+        _make_folder(out)
     with open_classifier(name, backend, topology) as classifier:
         images = read(data, split, classifier.preprocess, classifier.classes)
         if last is not None:
@@ -104,13 +106,24 @@ def _print(found: Evaluation, trained_on: str | None) -> None:
         )
 
 
+def _make_folder(out: Path) -> None:
+    """Make the folder, or say why not, before all images are classified."""
+    from bnncore import BnnError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BnnError(
+            f"{out}: cannot be made a folder: {error.strerror or error}; choose another --out"
+        ) from error
+
+
 def _write(out: Path, content: dict[str, Any], found: Evaluation, images: LabelledImages) -> None:
     import json
 
     from bnncore.evaluation.show import confusion_picture, contact_sheet
     from bnncore.files import write_atomically
 
-    out.mkdir(parents=True, exist_ok=True)
     confusion_picture(found).save(out / "confusion.png")
     contact_sheet(found, images).save(out / "mistakes.png")
     write_atomically(out / "evaluation.json", (json.dumps(content, indent=2) + "\n").encode())

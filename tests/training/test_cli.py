@@ -279,6 +279,14 @@ def test_evaluate_counts_and_writes_pictures(bnn, photos, plugin, tmp_path) -> N
             assert picture.width > 100
 
 
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_classified(bnn, photos, tmp_path) -> None:
+    (tmp_path / "file").write_text("x")
+    code, out, err = bnn("evaluate", "shades", "--data", photos, "--out", tmp_path / "file" / "report")
+    assert (code, out) == (1, "")
+    assert "cannot be made a folder" in err
+    assert "classifying" not in err
+
+
 def test_evaluate_shows_a_table(bnn, photos, plugin) -> None:
     out = bnn("evaluate", "shades", "--data", photos, "--backend", "numpy", "--last", "10")[1]
     assert "of 10 (95 % confidence" in out

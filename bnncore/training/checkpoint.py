@@ -101,7 +101,8 @@ def _difference(content: Mapping[str, Any], run: RunIdentity) -> str | None:
         return "other images, labels or classes"
     if content["seed"] != run.seed:
         return f"seed {content['seed']} instead of {run.seed}"
-    theirs, ours = json.loads(content["recipe"]), json.loads(json.dumps(run.recipe.to_dict()))
+    # What recipes have learnt to say since has its default in an older one.
+    theirs, ours = Recipe.from_dict(json.loads(content["recipe"])).to_dict(), run.recipe.to_dict()
     for name in ours.keys() - _MAY_CHANGE:
         if theirs[name] != ours[name]:
             return f"another {name.replace('_', ' ')} in its recipe"

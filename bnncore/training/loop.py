@@ -25,15 +25,15 @@ from bnncore.training.checkpoint import RunIdentity, read_checkpoint, write_chec
 from bnncore.training.losses import Loss, blended
 from bnncore.training.network import TrainableNetwork
 from bnncore.training.recipe import Recipe
-from bnncore.training.recorded import Recorded
+from bnncore.training.recorded import Recorder
 from bnncore.training.schedule import schedule
 from bnncore.training.settle import settle
 from bnncore.training.warm import start_from
 
 __all__ = ["Epoch", "Trainer", "accuracy"]
 
-# Steps between looks at their figures: a GPU goes on meanwhile, the processor has no one to wait for.
-_UNSEEN = 20
+# Steps of a GPU between looks at their figures: each look waits for it. The processor has no one to wait for.
+_STEPS_BETWEEN_LOOKS = 20
 
 # Images on which the normalisation of given parameters is measured.
 _STATISTICS = 500
@@ -128,7 +128,7 @@ class Trainer:
         if initial is not None:
             start_from(self.network, initial, images[:kept][:_STATISTICS])
         self.network.to(self._device)
-        self._labels, self._kept = labels[:kept].to(self._device), kept
+        self._labels, self._count = labels[:kept].to(self._device), kept
         self._validation = images[kept:], labels[kept:]
         self._augmenter = Augmenter(images[:kept], recipe.augmentation, self.generator, self._device)
         self._dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
@@ -138,8 +138,8 @@ class Trainer:
         self.optimizer = torch.optim.Adam(
             [{"params": latent}, {"params": others}], lr=recipe.learning_rate, fused=True
         )
-        self._step = Recorded(self._one_step)
-        self._relaxed: bool | None = None
+        self._recorder = Recorder()
+        self._relaxed = False
         self._prepare_for_recording()
         self.history: list[Epoch] = []
         self._elapsed = 0.0
@@ -147,7 +147,7 @@ class Trainer:
     @property
     def steps_per_epoch(self) -> int:
         """Whole batches in the training images; what is left over changes from epoch to epoch."""
-        return self._kept // self.recipe.batch_size
+        return self._count // self.recipe.batch_size
 
     @property
     def finished(self) -> bool:
@@ -160,32 +160,31 @@ class Trainer:
         return epochs >= self.recipe.epochs
 
     def _settle(self) -> None:
-        rounds = range(-(-self.recipe.settle // self._kept))
-        order = torch.cat([torch.randperm(self._kept, generator=self.generator) for _ in rounds])
+        rounds = range(-(-self.recipe.settle // self._count))
+        order = torch.cat([torch.randperm(self._count, generator=self.generator) for _ in rounds])
         chosen = order[: self.recipe.settle]
         parts = torch.split(chosen, self.recipe.batch_size)
-        settle(
-            self.network, (self.network.encode(self._augmenter.batch(each).to(self._device)) for each in parts)
-        )
+        settle(self.network, (self.network.encode(self._augmenter.batch(each)) for each in parts))
 
     def epoch(self, report: Callable[[int, float, float], None] | None = None) -> Epoch:
         """Train for one epoch, and validate.
 
         Args:
-            report: called after each step with its number, loss and accuracy so far.
+            report: called with the number of steps, loss and accuracy so far: after each step, on a GPU after every
+                twentieth and the last.
         """
         began, before = time.monotonic(), self._elapsed
         self.network.train()
         self._relax(len(self.history) < self.recipe.relaxed)
-        order = torch.randperm(self._kept, generator=self.generator)
+        order = torch.randperm(self._count, generator=self.generator)
         losses = right = 0.0
         seen, pending = 0, []
         steps = self.steps_per_epoch
-        lag = 1 if self._device.type == "cpu" else _UNSEEN
+        lag = 1 if self._device.type == "cpu" else _STEPS_BETWEEN_LOOKS
         for step in range(steps):
             self._set_rates(self._progress(step))
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
-            pending.append(self._step(*self._drawn(chosen)))
+            pending.append(self._recorder(self._step, *self._drawn(chosen)))
             if len(pending) < lag and step + 1 < steps:
                 continue
             for loss, share in torch.stack(pending).tolist():
@@ -238,29 +237,28 @@ class Trainer:
         self.network.relax(relaxed)
         if relaxed is not self._relaxed:
             self._relaxed = relaxed
-            self._step.forget()
+            self._recorder.forget()
 
     def _prepare_for_recording(self) -> None:
         """Keep on a GPU what changes from step to step: a recording reads it there."""
-        self._relaxed = None
+        self._recorder.forget()
         recorded = self._device.type == "cuda"
         for group, peak in zip(self.optimizer.param_groups, self._peaks):
             group["capturable"] = recorded
             group["lr"] = torch.tensor(peak, device=self._device) if recorded else peak
 
     def _drawn(self, chosen: Tensor) -> tuple[Tensor, ...]:
-        """Return what a step is given: changed images, labels and, for blending, what each image keeps of itself."""
+        """Return what a step is given: images, labels and, where they are blended, what is kept of each."""
         images = self._augmenter.batch(chosen)
         labels = self._labels[chosen.to(self._device, non_blocking=True)]
         if not self.recipe.mixup:
             return images, labels
         kept = 1 - self.recipe.mixup * torch.rand(len(chosen), generator=self.generator)
-        return images, labels, kept.to(self._device, non_blocking=True)
+        kept = kept.to(self._device, non_blocking=True)
+        return blended(images, kept), labels, kept
 
-    def _one_step(self, images: Tensor, labels: Tensor, kept: Tensor | None = None) -> Tensor:
+    def _step(self, images: Tensor, labels: Tensor, kept: Tensor | None = None) -> Tensor:
         """Learn from one batch; return its loss and its share of right answers, float32 [2]."""
-        if kept is not None:
-            images = blended(images, kept)
         batch = self.network.encode(images, self._dtype)
         logits = self.network(batch)
         loss = self._loss(logits, labels, batch, kept)
@@ -280,7 +278,7 @@ class Trainer:
             "history": json.dumps([asdict(epoch) for epoch in self.history]),
             "elapsed": self._elapsed,
         }
-        write_checkpoint(path, self._run(), state)
+        write_checkpoint(path, self._identity(), state)
 
     def resume(self, path: Path) -> None:
         """Continue from a checkpoint of the same run.
@@ -288,9 +286,9 @@ class Trainer:
         Raises:
             BnnError: if it is damaged or of another run.
         """
-        read_checkpoint(path, self._run(), self._restore)
+        read_checkpoint(path, self._identity(), self._restore)
 
-    def _run(self) -> RunIdentity:
+    def _identity(self) -> RunIdentity:
         return RunIdentity(
             recipe=self.recipe,
             topology=self.network.topology,

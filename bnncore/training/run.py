@@ -43,7 +43,7 @@ class Reporter:
     """Is told how a run goes; this one says nothing."""
 
     def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """Be told of a step: running loss and training accuracy of the epoch so far.
+        """Be told how many steps of an epoch are done, with loss and training accuracy so far; not of each on a GPU.
 
         ``epochs`` is 0, here and below, if the clock ends the run.
         """

@@ -281,6 +281,15 @@ def test_a_run_may_go_on_at_another_pace(tmp_path) -> None:
     ]
 
 
+def test_a_checkpoint_of_an_older_recipe_is_continued(tmp_path) -> None:
+    train(evolve(RECIPE, epochs=1), stripes(), TINY, tmp_path, threads=1)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    recipe = json.loads(state["recipe"])
+    del recipe["settle"]
+    torch.save(state | {"recipe": json.dumps(recipe)}, tmp_path / "checkpoint.pt")
+    assert len(train(RECIPE, stripes(), TINY, tmp_path, threads=1).history) == RECIPE.epochs
+
+
 def test_a_checkpoint_that_lacks_a_part_is_damaged(tmp_path) -> None:
     train(RECIPE, stripes(), TINY, tmp_path, threads=1)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)

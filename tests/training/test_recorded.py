@@ -7,7 +7,7 @@ import torch
 from attrs import evolve
 
 from bnncore.training import recorded
-from bnncore.training.recorded import Recorded
+from bnncore.training.recorded import Recorder
 from bnncore.training.run import train
 from tests.training.test_loop import RECIPE, TINY, files, stripes
 
@@ -21,17 +21,21 @@ def test_without_a_gpu_the_function_is_called_each_time() -> None:
         calls.append(x)
         return x * 2
 
-    function = Recorded(twice)
+    recorder = Recorder()
     for value in range(6):
-        assert function(torch.tensor(value)) == 2 * value
+        assert recorder(twice, torch.tensor(value)) == 2 * value
     assert len(calls) == 6
 
 
 @on_a_gpu
 def test_a_recording_sees_each_calls_arguments() -> None:
     state = torch.zeros(3, device="cuda")
-    function = Recorded(lambda x: state.add_(x) * 1)
-    results = [function(torch.full((3,), float(value), device="cuda")) for value in range(8)]
+    recorder = Recorder()
+
+    def added(x: torch.Tensor) -> torch.Tensor:
+        return state.add_(x) * 1
+
+    results = [recorder(added, torch.full((3,), float(value), device="cuda")) for value in range(8)]
     assert [result[0].item() for result in results] == [0, 1, 3, 6, 10, 15, 21, 28]
 
 

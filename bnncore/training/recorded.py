@@ -59,7 +59,8 @@ class Recorder:
 
     def _record(self, function: Callable[..., Tensor], arguments: tuple[Tensor, ...]) -> None:
         graph, own = torch.cuda.CUDAGraph(), [argument.clone() for argument in arguments]
-        with torch.cuda.graph(graph):
+        # On a stream of this device; the default one belongs to the device that was recorded on first.
+        with torch.cuda.graph(graph, stream=_new_stream()):
             result = function(*own)
         # Kept when it is whole.
         self._graph, self._arguments, self._result = graph, own, result
@@ -67,10 +68,14 @@ class Recorder:
 
 def _aside(function: Callable[..., Tensor], arguments: tuple[Tensor, ...]) -> Tensor:
     """Call the function on a stream of its own, as the recording will: gradients belong to a stream."""
-    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch
+    here, aside = torch.cuda.current_stream(), _new_stream()
     aside.wait_stream(here)
     try:
         with torch.cuda.stream(aside):
             return function(*arguments)
     finally:
         here.wait_stream(aside)
+
+
+def _new_stream() -> torch.cuda.Stream:
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch

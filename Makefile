@@ -15,7 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PROJECTS := hw . plugins/cifar10 plugins/cucumber9 plugins/mnist_lfc
-METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/_kernels/*.[chp]* plugins/*/pyproject.toml)
+METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/cpu/_kernels/*.[chp]* plugins/*/pyproject.toml)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two threads of a busy machine wait for each other longer than small products take.

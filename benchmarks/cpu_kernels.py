@@ -25,10 +25,10 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # before numpy: one thread for all
 
 import numpy as np
-from bnnhw.cpu import CpuExecutor, variants
+from bnnhw.cpu.executor import CpuExecutor, variants
+from bnnhw.cpu.threads import available_cpus
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import NumpyExecutor
-from bnnhw.threads import available_cpus
 from bnnhw.topology import Topology, matrix_stages
 from ceiling import BYTE_MACS, XOR_MACS, build
 from end_to_end import end_to_end

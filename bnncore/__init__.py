@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from bnnhw.topology import Conv, Dense, Folding, Input, Pool, Topology
 
 from bnncore.classifier import Classifier, SelftestError
+from bnncore.discovery.host import PluginWarning
+from bnncore.discovery.registry import Registry
 from bnncore.errors import (
     AmbiguousError,
     BackendError,
@@ -34,10 +36,8 @@ from bnncore.errors import (
 )
 from bnncore.hookspecs import hookimpl
 from bnncore.opening import load_classifier, open_classifier
-from bnncore.plugins import PluginWarning
 from bnncore.prediction import Prediction, Predictions
 from bnncore.records import Backend, Bitstream, Dataset, Parameters, Preprocessing, Resource, Step
-from bnncore.registry import Registry
 from bnncore.resources import packaged
 
 __all__ = [

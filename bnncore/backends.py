@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from bnncore.discovery.host import PluginWarning
+from bnncore.discovery.imports import import_function
 from bnncore.errors import BackendError, BnnError, PluginError
-from bnncore.imports import import_function
-from bnncore.plugins import PluginWarning
 from bnncore.records import Backend
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bnnhw.network import Network
     from bnnhw.topology import Topology
 
+    from bnncore.discovery.registry import Registry
     from bnncore.records import Bitstream
-    from bnncore.registry import Registry
 
 __all__ = ["Candidate", "Job", "candidates", "open_executor"]
 

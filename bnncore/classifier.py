@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from bnnhw.network import Network
 
-    from bnncore.card import Card
+    from bnncore.discovery.registry import Registry
     from bnncore.engine import Engine
-    from bnncore.images import Source
-    from bnncore.preprocessing import Pipeline
-    from bnncore.registry import Registry
+    from bnncore.formats.card import Card
+    from bnncore.pictures.decoding import Source
+    from bnncore.pictures.preprocessing import Pipeline
 
 __all__ = ["Classifier", "SelftestError", "Sources"]
 
@@ -144,7 +144,7 @@ class Classifier:
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
-        from bnncore.display import classifier_html
+        from bnncore.html import classifier_html
 
         backend = self._engine.executor.name if self._engine else f"{self._asked}, opened at the first picture"
         return classifier_html(self, backend)
@@ -283,7 +283,7 @@ class Classifier:
             if self._closed:
                 raise BackendError(f"classifier {self.name!r} is closed; make a new one")
             if self._pipeline is None:
-                from bnncore.preprocessing import Pipeline, default_preprocessing
+                from bnncore.pictures.preprocessing import Pipeline, default_preprocessing
 
                 given = self.topology.input
                 self._pipeline = Pipeline(self._sources.preprocessing or default_preprocessing(given), given)

@@ -14,9 +14,9 @@ from bnnhw.executor import Executor, checked_batch, single_way
 from bnnhw.topology import Topology, matrix_stages
 
 from bnncore.errors import InputError
-from bnncore.images import Source
+from bnncore.pictures.decoding import Source
+from bnncore.pictures.preprocessing import Pipeline
 from bnncore.prediction import Origin, Prediction
-from bnncore.preprocessing import Pipeline
 
 __all__ = ["Engine"]
 

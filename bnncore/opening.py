@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 from bnnhw.topology import Folding, Topology, first_difference
 
 from bnncore.builtin.topologies import FOLDINGS
-from bnncore.card import Card, parse_card
 from bnncore.classifier import Classifier, Sources
+from bnncore.discovery.index import BITSTREAMS, TOPOLOGIES
+from bnncore.discovery.names import canonical, is_name
+from bnncore.discovery.registry import Registry
 from bnncore.errors import AmbiguousError, ParameterError, UnknownNameError
-from bnncore.index import BITSTREAMS, TOPOLOGIES
-from bnncore.names import canonical, is_name
+from bnncore.formats.card import Card, parse_card
 from bnncore.records import Dataset, Parameters
-from bnncore.registry import Registry
 from bnncore.resources import read_resource, resource_path
 
 if TYPE_CHECKING:

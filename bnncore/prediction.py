@@ -157,7 +157,7 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
-        from bnncore.display import prediction_html
+        from bnncore.html import prediction_html
 
         return prediction_html(self)
 
@@ -177,6 +177,6 @@ class Predictions(list[Prediction]):
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
-        from bnncore.display import predictions_html
+        from bnncore.html import predictions_html
 
         return predictions_html(self)

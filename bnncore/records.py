@@ -110,7 +110,7 @@ class Step:
     """One declared step of preprocessing.
 
     Attributes:
-        operation: a name from ``bnncore.preprocessing.OPERATIONS``, for example ``letterbox``.
+        operation: a name from ``bnncore.pictures.preprocessing.OPERATIONS``, for example ``letterbox``.
         options: its keyword arguments: strings, numbers and tuples of numbers.
     """
 
@@ -176,7 +176,7 @@ class Dataset:
         title: for people.
         classes: a ``classes.txt``: one name a line, in the order of the network's outputs.
         topologies: names; the first is used where none is asked for.
-        card: a ``card.json``; see ``bnncore.card``.
+        card: a ``card.json``; see ``bnncore.formats.card``.
     """
 
     name: str = field(validator=_TEXT)

@@ -8,6 +8,6 @@ from setuptools import setup
 limited = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 setup(
-    cffi_modules=["bnnhw/_kernels/build.py:ffibuilder"],
+    cffi_modules=["bnnhw/cpu/_kernels/build.py:ffibuilder"],
     options={"bdist_wheel": {"py_limited_api": "cp310"}} if limited else {},
 )

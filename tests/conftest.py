@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bnncore
-from bnncore.registry import Registry
+from bnncore.discovery.registry import Registry
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,8 @@ from bnncore import Classifier, InputError, ParameterError, SelftestError
 from bnncore.classifier import Sources
 from bnncore.engine import Engine
 from bnncore.formats.npz import write_npz
+from bnncore.pictures.preprocessing import Pipeline, default_preprocessing
 from bnncore.prediction import Prediction
-from bnncore.preprocessing import Pipeline, default_preprocessing
 
 COLOUR = Topology(
     name="colour",
@@ -277,7 +277,7 @@ def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) ->
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
 def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) -> None:
     """Also what Python does not allocate, and also after answers that nobody keeps."""
-    cpu = pytest.importorskip("bnnhw.cpu", reason="no C kernels", exc_type=Exception)
+    cpu = pytest.importorskip("bnnhw.cpu.executor", reason="no C kernels", exc_type=Exception)
     given, executor = network.topology.input, cpu.CpuExecutor(network)
     engine = Engine(network.topology, CLASSES, Pipeline(default_preprocessing(given), given), executor)
     images = random_batch(network.topology, 1, 256)

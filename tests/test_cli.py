@@ -12,8 +12,8 @@ from PIL import Image
 
 import bnncore
 from bnncore.cli import main
+from bnncore.discovery.index import DATASETS, TOPOLOGIES
 from bnncore.formats.npz import write_npz
-from bnncore.index import DATASETS, TOPOLOGIES
 
 COMMANDS = ("list", "info", "classify", "explain", "plugins", "doctor")
 

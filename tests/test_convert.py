@@ -10,7 +10,7 @@ import bnncore
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.cli import main
 from bnncore.formats.npz import npz_bytes
-from bnncore.placeholder import random_network
+from bnncore.publishing.random_network import random_network
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bnncore.names import canonical, is_name
+from bnncore.discovery.names import canonical, is_name
 
 __all__ = ["PARTS", "Board", "boards_of", "detect", "named", "places"]
 

@@ -14,7 +14,7 @@ from bnncore.cli.classify_ import open_classifier
 from bnncore.cli.output import json_option, print_json, table
 
 if TYPE_CHECKING:
-    from bnncore.benchmarking import Measurement
+    from bnncore.diagnosis.benchmark import Measurement
 
 __all__ = ["command"]
 
@@ -44,7 +44,7 @@ def command(
     prepared already. Figures are medians. NAME may be a path, as for bnncore classify.
     """
     # Numpy and PIL wait for the command to run.
-    from bnncore.benchmarking import Skipped, measure, sample_picture
+    from bnncore.diagnosis.benchmark import Skipped, measure, sample_picture
     from bnncore.errors import InputError
 
     if image is None:

@@ -11,7 +11,7 @@ from attrs import asdict
 
 from bnncore.cli.output import json_option, print_json
 from bnncore.conformance import CheckError, Outcome, Subject, check_distribution
-from bnncore.conformance.wheel import check_wheel
+from bnncore.conformance.wheel_checks import check_wheel
 
 __all__ = ["command"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bnncore.cli.output import json_option, print_json, table
-from bnncore.datasets.fetching import Progress
+from bnncore.datasets.downloads import Progress
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.obtaining import Obtained, from_network, from_path
 from bnncore.datasets.publishers import PUBLISHED, PublishedFile, PublishedSet, published

@@ -9,7 +9,7 @@ from attrs import asdict
 
 from bnncore import registry
 from bnncore.cli.output import json_option, print_json
-from bnncore.health import examine
+from bnncore.diagnosis.doctor import examine
 
 __all__ = ["command"]
 

@@ -19,7 +19,7 @@ __all__ = ["command"]
 @json_option
 def command(name: str, topology: str | None, source: str | None, board: str | None, as_json: bool) -> None:
     """Show who supplies each part of NAME, what else was considered, and why it is not used."""
-    from bnncore.explanation import explain
+    from bnncore.diagnosis.explain import explain
 
     choices = explain(registry, name, topology=topology, source=source, board=board)
     if as_json:

@@ -8,7 +8,7 @@ import click
 
 from bnncore import get, registry
 from bnncore.cli.output import json_option, print_json
-from bnncore.index import DATASETS
+from bnncore.discovery.index import DATASETS
 
 __all__ = ["command"]
 

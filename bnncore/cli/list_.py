@@ -6,7 +6,7 @@ import click
 
 from bnncore import registry
 from bnncore.cli.output import json_option, print_json, table
-from bnncore.index import DATASETS, TOPOLOGIES
+from bnncore.discovery.index import DATASETS, TOPOLOGIES
 
 __all__ = ["command"]
 

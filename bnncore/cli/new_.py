@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bnncore import registry
-from bnncore.scaffold import KINDS, NewProject, classes_of, write_project
+from bnncore.publishing.scaffold import KINDS, NewProject, classes_of, write_project
 
 __all__ = ["command"]
 

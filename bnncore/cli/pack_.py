@@ -45,7 +45,7 @@ def command(
     manifest.json is written anew.
     """
     from bnncore.files import write_atomically
-    from bnncore.packing import find_package, write_manifest
+    from bnncore.publishing.pack import find_package, write_manifest
 
     package = find_package(project)
     for given, name in ((bit, "design.bit"), (hwh, "design.hwh")):
@@ -65,7 +65,7 @@ def _pack(package: Path, parameters: Path, topology: str | None, into: str, metr
     from bnncore import ParameterError, load
     from bnncore.formats.classes import read_classes
     from bnncore.formats.npz import read_npz
-    from bnncore.packing import CLASSES, RECIPE, WEIGHTS, pack_network, pack_recipe
+    from bnncore.publishing.pack import CLASSES, RECIPE, WEIGHTS, pack_network, pack_recipe
 
     if (parameters / WEIGHTS).is_file():
         parameters /= WEIGHTS
@@ -89,7 +89,7 @@ def _pack(package: Path, parameters: Path, topology: str | None, into: str, metr
 
 def _metrics(path: Path | None) -> Any:
     from bnncore import ParameterError
-    from bnncore.card import Metric
+    from bnncore.formats.card import Metric
 
     if path is None:
         return None

@@ -8,8 +8,8 @@ import click
 
 from bnncore import registry
 from bnncore.cli.output import json_option, print_json, table
-from bnncore.index import PARAMETERS, Claim
-from bnncore.inspection import Reading, read_plugin
+from bnncore.discovery.index import PARAMETERS, Claim
+from bnncore.discovery.source import Reading, read_plugin
 
 __all__ = ["command"]
 

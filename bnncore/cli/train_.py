@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bnnhw.topology import Topology
 
     from bnncore.datasets import LabelledImages
-    from bnncore.training.recipe import Recipe
+    from bnncore.formats.recipe import Recipe
 
 __all__ = ["command"]
 
@@ -165,7 +165,7 @@ def _dataset_job(name: str, data: Path | None, topology: str | None) -> _Job:
 
 
 def _pictures_job(images: Path | None, topology: str | None) -> _Job:
-    from bnncore.preprocessing import Pipeline, default_preprocessing
+    from bnncore.pictures.preprocessing import Pipeline, default_preprocessing
 
     assert images is not None
     network = registry.topology(topology or _DEFAULT_TOPOLOGY)
@@ -206,8 +206,8 @@ def _related(topology: Topology) -> str | None:
 def _initial(recipe: Recipe) -> Network | None:
     """Return the network that the recipe starts from, however many recipes later."""
     from bnncore.formats.npz import parse_npz
+    from bnncore.formats.recipe import Recipe
     from bnncore.resources import packaged, read_resource
-    from bnncore.training.recipe import Recipe
 
     start = recipe.initial
     while isinstance(start, Recipe):

@@ -28,7 +28,7 @@ from bnncore.compat.oldfiles import cifar_record, read_cifar, read_idx3
 from bnncore.compat.oldparams import Found, available, find, open_found, read_old_classes
 from bnncore.compat.oldrules import many_bits, many_scores, one_bits, one_scores
 from bnncore.errors import BackendError, InputError
-from bnncore.images import Source
+from bnncore.pictures.decoding import Source
 
 __all__ = [
     "BNN_PARAM_DIR",

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from bnnhw.topology import Input
 
 from bnncore.errors import InputError
-from bnncore.images import Source, open_image
-from bnncore.preprocessing import letterbox
+from bnncore.pictures.decoding import Source, open_image
+from bnncore.pictures.preprocessing import letterbox
 
 __all__ = ["cifar_record", "read_cifar", "read_idx3"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import bnncore
 from bnncore.backends import candidates
 from bnncore.classifier import Classifier
+from bnncore.discovery.names import canonical, is_name
 from bnncore.errors import BackendError, ParameterError, PluginError, UnknownNameError
-from bnncore.names import canonical, is_name
 
 __all__ = ["Found", "available", "find", "open_found", "read_old_classes"]
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from bnncore.conformance.outcome import CheckError, Outcome, Seen
 from bnncore.conformance.plugin_checks import PluginChecks
-from bnncore.conformance.run import CHECKS, check_distribution
 from bnncore.conformance.subject import Subject
+from bnncore.conformance.suite import CHECKS, check_distribution
 
 __all__ = [
     "CHECKS",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bnncore.conformance.run import CHECKS, Check
 from bnncore.conformance.subject import Subject
+from bnncore.conformance.suite import CHECKS, Check
 
 if TYPE_CHECKING:
     import pytest

@@ -18,11 +18,19 @@ from bnnhw.topology import Topology
 
 from bnncore.classifier import Classifier
 from bnncore.conformance.outcome import CheckError
-from bnncore.index import BITSTREAMS, DATASETS, GROUPS, PARAMETERS, TOPOLOGIES, Claim, same_distribution
-from bnncore.names import canonical
+from bnncore.discovery.index import (
+    BITSTREAMS,
+    DATASETS,
+    GROUPS,
+    PARAMETERS,
+    TOPOLOGIES,
+    Claim,
+    same_distribution,
+)
+from bnncore.discovery.names import canonical
+from bnncore.discovery.registry import Registry
 from bnncore.opening import open_classifier
 from bnncore.records import Bitstream, Dataset, Parameters, Resource
-from bnncore.registry import Registry
 
 __all__ = ["OfferedNetwork", "Subject"]
 

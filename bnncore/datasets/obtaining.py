@@ -10,7 +10,7 @@ from pathlib import Path
 from attrs import frozen
 
 from bnncore.datasets.cifar import is_cifar_binary, is_cifar_python
-from bnncore.datasets.fetching import Progress, fetch
+from bnncore.datasets.downloads import Progress, fetch
 from bnncore.datasets.idx import is_idx
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile, PublishedSet

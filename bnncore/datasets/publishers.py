@@ -11,7 +11,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from bnncore.datasets.labelled import DatasetError
-from bnncore.names import canonical
+from bnncore.discovery.names import canonical
 
 __all__ = ["PUBLISHED", "PublishedFile", "PublishedSet", "published"]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from bnncore.datasets.cifar import is_cifar_binary, is_cifar_python, read_cifar_binary, read_cifar_python
 from bnncore.datasets.idx import is_idx, read_idx
 from bnncore.datasets.labelled import DatasetError, LabelledImages
-from bnncore.datasets.pictures import Prepare, is_picture_folder, read_folder, read_table
+from bnncore.datasets.picture_folders import Prepare, is_picture_folder, read_folder, read_table
 
 __all__ = ["has_splits", "read"]
 

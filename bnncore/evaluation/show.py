@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from bnncore.datasets import LabelledImages
 from bnncore.evaluation.measure import Evaluation
-from bnncore.images import Resampling
+from bnncore.pictures.decoding import Resampling
 
 __all__ = ["class_table", "confusion_picture", "confusion_text", "contact_sheet"]
 

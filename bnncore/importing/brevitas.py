@@ -22,7 +22,7 @@ from bnnhw.topology import Input
 from bnncore.errors import BnnError
 from bnncore.extras import torch_missing
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
-from bnncore.training.fold import AffineStep
+from bnncore.thresholds.absorb import AffineStep
 
 __all__ = ["from_state_dict", "read_brevitas"]
 

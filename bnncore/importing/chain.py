@@ -17,8 +17,8 @@ from bnnhw.topology import Conv, Dense, Input, MatrixStage, Pool, Topology, matr
 
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.errors import BnnError
-from bnncore.training.fold import AffineStep, fold_layer
-from bnncore.training.padding import padded
+from bnncore.thresholds.absorb import AffineStep, fold_layer
+from bnncore.thresholds.padding import padded
 
 __all__ = ["ChainLayer", "ImportRefused", "Scaling", "Step", "build_network", "quantized"]
 

@@ -19,7 +19,7 @@ from bnnhw.topology import Input
 
 from bnncore.errors import BnnError
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
-from bnncore.training.fold import AffineStep
+from bnncore.thresholds.absorb import AffineStep
 
 __all__ = ["read_qonnx"]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bnncore.training.recipe import Augmentation
+from bnncore.formats.recipe import Augmentation
 
 __all__ = ["Augmenter"]
 

@@ -17,7 +17,7 @@ from bnnhw.topology import Topology
 
 from bnncore.errors import BnnError
 from bnncore.files import write_atomically
-from bnncore.training.recipe import Recipe
+from bnncore.formats.recipe import Recipe
 
 __all__ = ["RunIdentity", "read_checkpoint", "write_checkpoint"]
 

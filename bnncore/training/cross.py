@@ -12,7 +12,7 @@ from bnnhw.topology import Topology
 
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
-from bnncore.training.recipe import Recipe
+from bnncore.formats.recipe import Recipe
 from bnncore.training.run import Reporter, train
 
 __all__ = ["cross_validate", "folds_of"]

@@ -11,9 +11,9 @@ from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import Dense, MatrixStage, matrix_stages
 
 from bnncore.errors import BnnError
-from bnncore.training.fold import AffineStep, accumulator_unit, fold_layer
+from bnncore.thresholds.absorb import AffineStep, accumulator_unit, fold_layer
+from bnncore.thresholds.padding import padded
 from bnncore.training.network import Normalization, TrainableNetwork
-from bnncore.training.padding import padded
 from bnncore.training.quantizers import quantized_weight
 
 __all__ = ["disagreements", "export_network"]

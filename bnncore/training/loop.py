@@ -20,11 +20,11 @@ from bnnhw.topology import Topology
 from torch import Tensor
 
 from bnncore.errors import BnnError
+from bnncore.formats.recipe import Recipe
 from bnncore.training.augment import Augmenter
 from bnncore.training.checkpoint import RunIdentity, read_checkpoint, write_checkpoint
 from bnncore.training.losses import Loss, blended
 from bnncore.training.network import TrainableNetwork
-from bnncore.training.recipe import Recipe
 from bnncore.training.recorded import Recorder
 from bnncore.training.schedule import schedule
 from bnncore.training.settle import settle

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bnncore.formats.recipe import Recipe
 from bnncore.training.network import TrainableNetwork
-from bnncore.training.recipe import Recipe
 
 __all__ = ["Loss", "bits_loss", "blended"]
 

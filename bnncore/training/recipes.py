@@ -14,8 +14,8 @@ from bnnhw.topology import Topology
 
 from bnncore import registry
 from bnncore.errors import BnnError, ResourceError
+from bnncore.formats.recipe import Augmentation, Recipe
 from bnncore.resources import packaged, read_resource
-from bnncore.training.recipe import Augmentation, Recipe
 
 __all__ = ["RECIPES", "default_recipe", "plugin_recipe", "read_recipe"]
 

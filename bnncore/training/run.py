@@ -23,10 +23,10 @@ from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
 from bnncore.files import write_atomically
 from bnncore.formats.npz import write_npz
+from bnncore.formats.recipe import Recipe
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.loop import Epoch, Trainer
 from bnncore.training.network import TrainableNetwork
-from bnncore.training.recipe import Recipe
 
 __all__ = ["CHECKPOINT", "METRICS", "RECIPE", "WEIGHTS", "Outcome", "Reporter", "train"]
 

@@ -7,7 +7,7 @@ from bnnhw.network import Network
 from torch import Tensor
 
 from bnncore.errors import BnnError
-from bnncore.training.fold import accumulator_unit, step_positions
+from bnncore.thresholds.absorb import accumulator_unit, step_positions
 from bnncore.training.network import TrainableNetwork
 
 __all__ = ["start_from"]

@@ -39,8 +39,8 @@ CC=false "$python" -m pip install --quiet --no-deps --target "$site" ./hw . ./pl
 # The kernels, from the sources and the interface that the package itself builds them from.
 "$python" - "$work" <<'PYTHON'
 import runpy, sys
-builder = runpy.run_path("hw/bnnhw/_kernels/build.py")
-builder["ffibuilder"].emit_c_code(f"{sys.argv[1]}/_cpu.c")
+builder = runpy.run_path("hw/bnnhw/cpu/_kernels/build.py")
+builder["ffibuilder"].emit_c_code(f"{sys.argv[1]}/_compiled.c")
 print(*builder["SOURCES"], file=open(f"{sys.argv[1]}/sources", "w"))
 PYTHON
 headers=$work/headers
@@ -48,8 +48,8 @@ rm -rf "$headers"
 mkdir -p "$headers/arm-linux-gnueabihf"
 cp -r "$tree/usr/include/python3.11" "$headers"
 cp -r "$tree/usr/include/arm-linux-gnueabihf/python3.11" "$headers/arm-linux-gnueabihf"
-(cd hw/bnnhw/_kernels && arm-linux-gnueabihf-gcc -O3 -fPIC -shared -I . -I "$headers" -I "$headers/python3.11" \
-    "$work/_cpu.c" $(cat "$work/sources") -o "$site/bnnhw/_cpu.abi3.so")
+(cd hw/bnnhw/cpu/_kernels && arm-linux-gnueabihf-gcc -O3 -fPIC -shared -I . -I "$headers" -I "$headers/python3.11" \
+    "$work/_compiled.c" $(cat "$work/sources") -o "$site/bnnhw/cpu/_compiled.abi3.so")
 
 # Where the system would have links that configuring the packages makes.
 libraries=$tree/usr/lib/arm-linux-gnueabihf

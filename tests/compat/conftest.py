@@ -14,7 +14,7 @@ import pytest
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.compat import bnn, oldcalls
 from bnncore.formats.npz import npz_bytes
-from bnncore.placeholder import random_network
+from bnncore.publishing.random_network import random_network
 
 _CLASSES = b"Circle\nSquare\n"
 

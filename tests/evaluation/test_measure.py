@@ -11,7 +11,7 @@ from bnncore.datasets import DatasetError, LabelledImages
 from bnncore.evaluation import evaluate, wilson_interval
 from bnncore.evaluation.show import confusion_picture, confusion_text, contact_sheet
 from bnncore.formats.npz import write_npz
-from bnncore.placeholder import random_network
+from bnncore.publishing.random_network import random_network
 
 
 @pytest.fixture

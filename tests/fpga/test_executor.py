@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from bnnhw.errors import BackendError, InputError, NetworkError, TopologyError
 from bnnhw.fpga import owner
+from bnnhw.fpga.batches import ImageFormat
 from bnnhw.fpga.executor import FpgaExecutor
-from bnnhw.fpga.images import ImageFormat
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import scores
 from bnnhw.topology import Dense, Folding, Input, Topology

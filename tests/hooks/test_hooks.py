@@ -12,12 +12,12 @@ from hooks.pages import HOOKS, block, entry_points, page
 
 import bnncore
 from bnncore.builtin.topologies import TOPOLOGIES
-from bnncore.card import Card
+from bnncore.discovery.index import DATASETS, GROUPS
+from bnncore.discovery.source import hook_names
+from bnncore.formats.card import Card
 from bnncore.hookspecs import Hooks
-from bnncore.index import DATASETS, GROUPS
-from bnncore.inspection import hook_names
-from bnncore.packing import card_bytes, golden_inputs, pack_network
-from bnncore.placeholder import random_network
+from bnncore.publishing.pack import card_bytes, golden_inputs, pack_network
+from bnncore.publishing.random_network import random_network
 
 CARD = Card(
     title="Pets",
@@ -130,8 +130,8 @@ def test_the_example_of_bnncore_parameters(example):
 def test_the_example_of_bnncore_preprocessing(example):
     from PIL import Image
 
-    from bnncore.plugins import PluginHost
-    from bnncore.preprocessing import Pipeline
+    from bnncore.discovery.host import PluginHost
+    from bnncore.pictures.preprocessing import Pipeline
 
     example("bnncore_preprocessing")
     (claim,) = bnncore.registry.index.of(DATASETS, "pets")
@@ -146,7 +146,7 @@ def test_the_example_of_bnncore_preprocessing(example):
 
 
 def test_the_steps_on_the_page_of_bnncore_preprocessing_are_all_there_are():
-    from bnncore.preprocessing import OPERATIONS
+    from bnncore.pictures.preprocessing import OPERATIONS
 
     table = re.findall(r"^\| `(\w+)` \|", page("bnncore_preprocessing"), re.MULTILINE)
     assert set(table) == set(OPERATIONS)

@@ -20,7 +20,7 @@ from bnncore.builtin.topologies import TOPOLOGIES
 from tests.hw.networks import networks, random_images, random_network
 
 cpu = pytest.importorskip(
-    "bnnhw.cpu", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
+    "bnnhw.cpu.executor", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
 )
 
 # Fewer where a sanitizer slows everything down.
@@ -207,7 +207,7 @@ def test_a_forked_process_can_go_on(monkeypatch):
 @pytest.mark.parametrize(("asked", "used"), [(None, 1), (3, 3)])
 def test_a_forked_worker_leaves_the_processors_to_its_siblings(monkeypatch, asked, used):
     monkeypatch.delenv("BNNCORE_THREADS", raising=False)
-    monkeypatch.setattr("bnnhw.threads.available_cpus", lambda: 4)
+    monkeypatch.setattr("bnnhw.cpu.threads.available_cpus", lambda: 4)
     executor = cpu.CpuExecutor(small(), threads=asked)
     batch = random_images(SMALL.input, 300, np.random.default_rng(0))
 
@@ -266,9 +266,9 @@ def test_variant_that_cannot_run_here_is_refused(monkeypatch):
 def test_missing_extension_is_a_backend_error():
     """Without the compiled module importing says what to do, and nothing else breaks."""
     code = (
-        "import sys; sys.modules['bnnhw._cpu'] = None\n"
+        "import sys; sys.modules['bnnhw.cpu._compiled'] = None\n"
         "from bnnhw.errors import BackendError\n"
-        "try: import bnnhw.cpu\n"
+        "try: import bnnhw.cpu.executor\n"
         "except BackendError as error: assert 'compiler' in str(error)\n"
         "else: raise SystemExit('imported')"
     )

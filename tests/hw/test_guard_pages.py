@@ -14,7 +14,7 @@ from bnnhw.topology import Conv, Dense, Input, Topology
 from tests.hw.networks import random_images, random_network
 
 cpu = pytest.importorskip(
-    "bnnhw.cpu", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
+    "bnnhw.cpu.executor", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
 )
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are guarded with mprotect")

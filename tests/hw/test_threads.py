@@ -6,9 +6,9 @@ import multiprocessing
 import os
 
 import pytest
-from bnnhw import threads
+from bnnhw.cpu import threads
+from bnnhw.cpu.threads import available_cpus, thread_count
 from bnnhw.errors import BackendError
-from bnnhw.threads import available_cpus, thread_count
 
 
 @pytest.fixture(autouse=True)

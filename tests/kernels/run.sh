@@ -12,8 +12,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$PWD/build/kernels
 layers=${LAYERS:-300}
-sources="tests/kernels/compare.c hw/bnnhw/_kernels/*.c"
-flags="-std=c11 -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -Ihw/bnnhw/_kernels"
+sources="tests/kernels/compare.c hw/bnnhw/cpu/_kernels/*.c"
+flags="-std=c11 -Wall -Wextra -Werror -D_POSIX_C_SOURCE=200809L -Ihw/bnnhw/cpu/_kernels"
 mkdir -p "$work"
 
 compile() { # COMPILER OUTPUT FLAG...
@@ -35,7 +35,7 @@ sanitize() {
     rm -rf "$work/hw"
     mkdir -p "$work/hw"
     cp -r hw/bnnhw hw/setup.py hw/pyproject.toml hw/README.md "$work/hw"
-    rm -f "$work"/hw/bnnhw/_cpu.*so
+    rm -f "$work"/hw/bnnhw/cpu/_compiled.*so
     (cd "$work/hw" && CC=$compiler CFLAGS="-O1 -g $sanitizers" LDFLAGS="$sanitizers" \
         "$python" setup.py -q build_ext --inplace)
     # The interpreter itself is not checked, and leaks on purpose.

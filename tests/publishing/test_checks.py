@@ -10,9 +10,9 @@ from typing import ClassVar
 import pytest
 
 from bnncore.conformance import CHECKS, Subject
-from bnncore.conformance.run import run_check
-from bnncore.index import DATASETS
-from bnncore.packing import write_manifest
+from bnncore.conformance.suite import run_check
+from bnncore.discovery.index import DATASETS
+from bnncore.publishing.pack import write_manifest
 
 DATASET = ("shapes", "--topology", "tinynet", "--classes", "round,square,long")
 BITSTREAM = ("card", "--kind", "bitstream", "--topology", "tinynet")
@@ -181,7 +181,7 @@ def test_weights_for_another_topology_are_found_with_the_first_layer_that_differ
         from bnnhw.topology import Dense, Input, Topology
 
         from bnncore.formats.npz import write_npz
-        from bnncore.placeholder import random_network
+        from bnncore.publishing.random_network import random_network
 
         layers = (Dense(outputs=9), Dense(outputs=5))
         other = Topology(name="tinynet", input=Input(height=8, width=9, channels=3), layers=layers)

@@ -15,10 +15,10 @@ from PIL import Image
 
 import bnncore
 from bnncore import InputError, UnknownNameError
-from bnncore.card import parse_card
 from bnncore.cli import cli
 from bnncore.conformance import check_distribution
 from bnncore.datasets.labelled import DatasetError
+from bnncore.formats.card import parse_card
 
 KINDS = {
     "dataset": ("flowers", "--classes", "rose,tulip", "--topology", "tinynet"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bnncore.formats.recipe import Augmentation
 from bnncore.training.augment import Augmenter
-from bnncore.training.recipe import Augmentation
 
 IMAGES = torch.randint(0, 256, (6, 8, 10, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
 INDICES = torch.arange(6).repeat(20)

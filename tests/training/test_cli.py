@@ -12,9 +12,9 @@ from PIL import Image
 
 import bnncore
 from bnncore.cli import main
+from bnncore.discovery.index import DATASETS, TOPOLOGIES
 from bnncore.formats.binparam import read_binparam
 from bnncore.formats.npz import read_npz
-from bnncore.index import DATASETS, TOPOLOGIES
 
 QUICK = ("--epochs", "2", "--threads", "1")
 
@@ -77,8 +77,8 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def plugin(install, tmp_path: Path) -> Path:
     """Install a dataset with a recipe, its own topology, and weights that know nothing."""
-    from bnncore.packing import write_manifest
-    from bnncore.placeholder import random_network
+    from bnncore.publishing.pack import write_manifest
+    from bnncore.publishing.random_network import random_network
 
     entry = {TOPOLOGIES: {"tiny": "bnn_shades"}, DATASETS: {"shades": "bnn_shades"}}
     site = install(
@@ -332,7 +332,7 @@ def test_a_bnn_pynq_folder_can_be_written(photos, tmp_path) -> None:
     from bnncore.builtin.topologies import FOLDINGS
     from bnncore.builtin.topologies import TOPOLOGIES as BUILT_IN
     from bnncore.cli.train_ import _write_binparam
-    from bnncore.placeholder import random_network
+    from bnncore.publishing.random_network import random_network
 
     network = random_network(BUILT_IN["lfcW1A1"])
     _write_binparam(tmp_path / "binparam", network, ("a", "b"))

@@ -15,9 +15,9 @@ from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
 from bnncore.evaluation import predictions
 from bnncore.formats.npz import read_npz
+from bnncore.formats.recipe import Augmentation, Recipe
 from bnncore.training.export import disagreements
 from bnncore.training.loop import Trainer
-from bnncore.training.recipe import Augmentation, Recipe
 from bnncore.training.run import Reporter, _digest, train
 
 TINY = Topology(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from bnncore.formats.recipe import Recipe
 from bnncore.training.losses import Loss, bits_loss, blended
-from bnncore.training.recipe import Recipe
 
 
 def test_the_loss_of_bits_is_the_mean_of_the_images() -> None:

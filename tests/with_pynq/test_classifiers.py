@@ -15,8 +15,8 @@ import pytest
 from virtual_board.networks import images
 
 import bnncore
-from bnncore.benchmarking import Measurement, measure, sample_picture
 from bnncore.boards import detection
+from bnncore.diagnosis.benchmark import Measurement, measure, sample_picture
 
 DATASETS = ("cifar10", "cucumber9", "mnist_lfc")
 

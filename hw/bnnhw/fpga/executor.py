@@ -14,9 +14,9 @@ from attrs import define, evolve
 
 from bnnhw.errors import BackendError
 from bnnhw.executor import checked_batch
+from bnnhw.fpga.batches import ImageFormat
 from bnnhw.fpga.bitfile import check_part
 from bnnhw.fpga.device import Device
-from bnnhw.fpga.images import ImageFormat
 from bnnhw.fpga.owner import Counters, Load, Turn, owner_of
 from bnnhw.fpga.words import parameter_words, words_id
 from bnnhw.network import Network

@@ -1,0 +1,153 @@
+"""The backend ``fpga``: a job on the accelerator that fits it, on the board at hand."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+from bnnhw.fpga.bitfile import same_part
+
+from bnncore.boards.bitstream_files import find_bitstream
+from bnncore.boards.detection import Board, boards_of, detect, named, places
+from bnncore.discovery.names import is_name
+from bnncore.errors import BackendError, ResourceError, TopologyError
+from bnncore.records import Bitstream
+
+if TYPE_CHECKING:
+    from bnnhw.fpga.executor import FpgaExecutor
+
+    from bnncore.backends import Job
+
+__all__ = ["FOREIGN", "executor", "obstacle", "pynq_traps"]
+
+FOREIGN = "BNNCORE_FOREIGN_OVERLAY"
+
+
+def obstacle(job: Job) -> str | None:
+    """Return why the job cannot run on an FPGA here, or None if it can; imports no pynq, fetches nothing."""
+    board = _board(job)
+    if board is None:
+        return (
+            f"this is no PYNQ board: looked for {' and '.join(places())}. To use a board that hides both, name it "
+            "with board="
+        )
+    here = detect()
+    if here is not None and here.part and board.part and not same_part(here.part, board.part):
+        return f"this board is {here.name} with {here.part}, but board={board.name!r} has {board.part}"
+    bitstream = _match(job, board)
+    if bitstream is None:
+        what = f"no bitstream of topology {job.topology.name!r} for {board.name}"
+        if board.part is not None:
+            return f"{what} ({board.part}) is installed"
+        return (
+            f"{what} is installed, and its programmable logic is not known to bnncore. If it is that of a Pynq-Z1, "
+            "Pynq-Z2 or Ultra96, name one of these with board="
+        )
+    try:
+        _check_digest(job, bitstream)
+    except TopologyError as error:
+        return str(error)
+    if find_spec("pynq") is None:
+        return (
+            "pynq is not installed in this Python. On a board use that of its image "
+            "(source /etc/profile.d/pynq_venv.sh), or make the virtual environment with --system-site-packages"
+        )
+    traps = pynq_traps(board)
+    return "; ".join(traps) if traps else None
+
+
+def executor(job: Job) -> FpgaExecutor:
+    """Make the job ready on the board's accelerator; the bitstream is found or fetched now.
+
+    Raises:
+        BackendError: if the bitstream is nowhere, or the board cannot be used.
+    """
+    board = _board(job)
+    bitstream = _match(job, board) if board else None
+    if board is None or bitstream is None:
+        raise BackendError(obstacle(job) or "the board was gone")
+    _check_digest(job, bitstream)
+    foreign = os.environ.get(FOREIGN, "replace")
+    if foreign not in ("replace", "refuse"):
+        raise BackendError(f"{FOREIGN} must be 'replace' or 'refuse', not {foreign!r}")
+    from bnnhw.fpga.executor import FpgaExecutor
+    from bnnhw.fpga.pynq_device import PynqDevice
+
+    # Before anything is fetched: pynq may see no FPGA.
+    device = PynqDevice()
+    try:
+        files = find_bitstream(bitstream, folder=job.bitstreams)
+    except ResourceError as error:
+        raise BackendError(str(error)) from error
+    return FpgaExecutor(
+        job.network(),
+        folding=bitstream.folding,
+        bit=files.bit,
+        part=board.part or bitstream.part,
+        bitstream_id=files.sha256,
+        parameters_id=job.parameters_id,
+        foreign="refuse" if foreign == "refuse" else "replace",
+        device=device,
+    )
+
+
+def pynq_traps(board: Board) -> tuple[str, ...]:
+    """Return what keeps an installed pynq from working, each with what to do about it."""
+    found = []
+    if _major("numpy") >= 2:
+        found.append(f"pynq cannot work with numpy {version('numpy')}: pip install 'numpy<2'")
+    if _major("pynq") < 4 and _major("pycparser") >= 3:
+        found.append(
+            f"pynq {version('pynq')} cannot work with pycparser {version('pycparser')}: pip install 'pycparser<3'"
+        )
+    if board.here and os.geteuid() != 0:
+        found.append("the FPGA can only be used by root: run as root (sudo -i), or in the board's Jupyter")
+    if board.here and "XILINX_XRT" not in os.environ:
+        found.append(
+            "XILINX_XRT is not set, so pynq would not look for the FPGA; sudo drops it: run "
+            "'sudo -i' and 'source /etc/profile.d/pynq_venv.sh', or set XILINX_XRT=/usr"
+        )
+    return tuple(found)
+
+
+def _board(job: Job) -> Board | None:
+    """Return the board that was asked for, or the one at hand."""
+    here = detect()
+    if job.board is None:
+        return here
+    asked = named(job.board)
+    # A board that is not known by its name may well be one whose owner knows what it is like.
+    return asked if here is None else evolve(asked, model=here.model, here=True)
+
+
+def _match(job: Job, board: Board) -> Bitstream | None:
+    """Return the bitstream for a board: its own, or that of another board with the same part."""
+    for name in dict.fromkeys((board.name, *boards_of(board.part or ""))):
+        bitstream = job.bitstream(name) if is_name(name) else None
+        if bitstream is not None and same_part(bitstream.part, board.part or bitstream.part):
+            return bitstream
+    return None
+
+
+def _check_digest(job: Job, bitstream: Bitstream) -> None:
+    """Refuse a bitstream that was built for another network than the one it is offered for."""
+    where = f"the bitstream of {bitstream.topology} for {', '.join(bitstream.boards)}"
+    try:
+        bitstream.folding.check(job.topology)
+    except TopologyError as error:
+        raise TopologyError(f"{where} does not fit: {error}") from error
+    if bitstream.folding.digest(job.topology) != bitstream.digest:
+        raise TopologyError(
+            f"{where} was built for other layers than topology {job.topology.name!r} has now; update the distribution "
+            "that offers one of them"
+        )
+
+
+def _major(distribution: str) -> int:
+    try:
+        return int(version(distribution).partition(".")[0])
+    except (PackageNotFoundError, ValueError):
+        return 0

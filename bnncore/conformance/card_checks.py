@@ -1,0 +1,61 @@
+"""The card: complete, and right where it can be recomputed."""
+
+from __future__ import annotations
+
+from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.subject import OfferedNetwork, Subject
+from bnncore.errors import ResourceError
+from bnncore.formats.card import Card, parse_card
+from bnncore.publishing.pack import CARD, network_figures
+from bnncore.records import Resource
+from bnncore.resources import packaged, read_resource, resource_path
+
+__all__ = ["check_card"]
+
+
+def check_card(subject: Subject) -> Seen:
+    """Check that titles, sources and licences are there, and parameters, operations and file size right."""
+    if not subject.networks:
+        return Seen("offers no dataset or parameters", "skipped")
+    measured: list[str] = []
+    unmeasured: list[str] = []
+    for network in subject.networks:
+        resource = _card(subject, network)
+        where = str(resource_path(resource))
+        card = parse_card(read_resource(resource), where)
+        _check_text(card, where)
+        expected = network_figures(network.topology, network.parameters.resource.size)
+        found = dict(card.networks.get(network.topology.name, {}))
+        if found != expected:
+            raise CheckError(
+                f"{where}: networks[{network.topology.name!r}] is {found}, recomputed {expected}; run bnncore pack"
+            )
+        metrics = [each for each in card.metrics if each.topology == network.topology.name]
+        for metric in metrics:
+            if metric.samples < 1 or (metric.name == "accuracy" and not 0 <= metric.value <= 1):
+                raise CheckError(f"{where}: metric {metric} is impossible; accuracies are from 0 to 1")
+        (measured if metrics else unmeasured).append(network.label)
+    if unmeasured:
+        return Seen(f"complete, but no figure was measured for {', '.join(unmeasured)}", "note")
+    return Seen(f"complete, with measured figures for {', '.join(measured)}")
+
+
+def _card(subject: Subject, network: OfferedNetwork) -> Resource:
+    """Return the card of a network: the dataset's, or that of the package with the parameters."""
+    own = {dataset.name for dataset in subject.datasets}
+    if network.dataset.name in own:
+        return network.dataset.card
+    try:
+        return packaged(network.parameters.resource.package, CARD)
+    except ResourceError as error:
+        raise CheckError(f"{network.label}: no {CARD} beside its parameters: {error}") from error
+
+
+def _check_text(card: Card, where: str) -> None:
+    texts = {"title": card.title, "description": card.description, "source": card.source}
+    texts |= {f"licenses[{kind!r}]": licence for kind, licence in card.licenses.items()}
+    for name, text in texts.items():
+        if not text.strip():
+            raise CheckError(f"{where}: {name} is empty; say what is true, if only 'not stated'")
+    if not card.recipe:
+        raise CheckError(f"{where}: recipe is empty; say how the weights were made")

@@ -1,0 +1,151 @@
+"""The hooks: signatures, types, stability, and None for what is not theirs."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.subject import Subject
+from bnncore.discovery.index import BACKENDS, BITSTREAMS, DATASETS, PARAMETERS, TOPOLOGIES
+from bnncore.discovery.source import hook_names
+from bnncore.hookspecs import API_LEVEL, PROJECT, Hooks
+
+__all__ = [
+    "check_api_level",
+    "check_foreign_names",
+    "check_results",
+    "check_signatures",
+    "check_stable_results",
+]
+
+_MARK = f"{PROJECT}_impl"
+_FOREIGN = "no_such_name"
+
+
+def check_api_level(subject: Subject) -> Seen:
+    """Check that each module states which level of the contract it was written for."""
+    silent = [name for name, plugin in subject.plugins.items() if not hasattr(plugin, "BNNCORE_API")]
+    if silent:
+        return Seen(f"state BNNCORE_API = {API_LEVEL} in {', '.join(silent)}", "note")
+    return Seen(f"written for level {', '.join(str(_level(each)) for each in subject.plugins.values())}")
+
+
+def check_signatures(subject: Subject) -> Seen:
+    """Check that every hook is in the contract, marked, and takes the contract's arguments without defaults."""
+    for value, plugin in subject.plugins.items():
+        for name in dir(plugin):
+            if name.startswith(f"{PROJECT}_") and callable(getattr(plugin, name)):
+                _check_signature(value, name, getattr(plugin, name))
+    for group, hook in _NEEDED.items():
+        if subject.of(group) and not any(hook == name for name, _ in _hooks(subject)):
+            raise CheckError(f"it declares names in {group} but has no hook {hook}")
+    names = sorted({name for name, _ in _hooks(subject)})
+    return Seen(", ".join(names))
+
+
+def check_results(subject: Subject) -> Seen:
+    """Check that each name gets the record it promises; the registry checks the types."""
+    registry = subject.registry
+    found = [f"dataset {each.name}" for each in subject.datasets]
+    found += [f"topology {each.name}" for each in subject.topologies]
+    found += [f"parameters of {each.label}" for each in subject.networks]
+    for network in subject.networks:
+        registry.preprocessing(network.dataset, network.topology.name, subject.name)
+    found += [f"bitstream {claim.declared}" for claim, _ in subject.bitstreams]
+    found += [f"backend {registry.backend(claim.name).name}" for claim in subject.of(BACKENDS)]
+    return Seen(", ".join(found))
+
+
+def check_stable_results(subject: Subject) -> Seen:
+    """Check that a hook answers the same question the same way twice."""
+    asked = 0
+    for name, function in _hooks(subject):
+        for arguments in _questions(subject, name):
+            first, second = function(*arguments), function(*arguments)
+            asked += 1
+            if first != second:
+                raise CheckError(
+                    f"{name}{arguments} returned two different records; a hook must be a pure function"
+                )
+    return Seen(f"{asked} questions, each answered the same twice")
+
+
+def check_foreign_names(subject: Subject) -> Seen:
+    """Check that every hook returns None for names that are not its own."""
+    asked = 0
+    for name, function in _hooks(subject):
+        count = len(inspect.signature(function).parameters)
+        for arguments in _foreign(subject, name, count):
+            asked += 1
+            found = function(*arguments)
+            if found is not None:
+                raise CheckError(
+                    f"{name}{arguments} returned {type(found).__name__}, expected None for a name that is not its own"
+                )
+    return Seen(f"None for {asked} foreign names")
+
+
+def _foreign(subject: Subject, hook: str, count: int) -> list[tuple[str, ...]]:
+    """Return arguments that are nobody's, also such that are half the plugin's own."""
+    result = [(_FOREIGN,) * count]
+    if hook == "bnncore_parameters":
+        for network in subject.networks:
+            result += [(network.dataset.name, _FOREIGN), (_FOREIGN, network.topology.name)]
+    if hook == "bnncore_bitstream":
+        for claim in subject.of(BITSTREAMS):
+            topology, _, board = claim.declared.partition(".")
+            result += [(topology, _FOREIGN), (_FOREIGN, board)]
+    return result
+
+
+_NEEDED = {
+    DATASETS: "bnncore_dataset",
+    PARAMETERS: "bnncore_parameters",
+    TOPOLOGIES: "bnncore_topology",
+    BITSTREAMS: "bnncore_bitstream",
+    BACKENDS: "bnncore_backend",
+}
+
+
+def _level(plugin: object) -> Any:
+    return getattr(plugin, "BNNCORE_API", None)
+
+
+def _hooks(subject: Subject) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield every hook that a plugin implements."""
+    for plugin in subject.plugins.values():
+        for name in hook_names():
+            function = getattr(plugin, name, None)
+            if function is not None:
+                yield name, function
+
+
+def _check_signature(value: str, name: str, function: Any) -> None:
+    where = f"{value}: {name}"
+    if name not in hook_names():
+        raise CheckError(f"{where} is no hook of the contract; the hooks are {', '.join(hook_names())}")
+    if not isinstance(function, (types.FunctionType, types.MethodType)) or not hasattr(function, _MARK):
+        raise CheckError(f"{where} is not marked; decorate it with @bnncore.hookimpl")
+    expected = tuple(inspect.signature(getattr(Hooks, name)).parameters)[1:]
+    parameters = inspect.signature(function).parameters
+    if tuple(parameters) != expected:
+        raise CheckError(f"{where}({', '.join(parameters)}) must be {name}({', '.join(expected)})")
+    for parameter in parameters.values():
+        if parameter.default is not parameter.empty:
+            raise CheckError(f"{where}: argument {parameter.name!r} has a default value; remove it")
+
+
+def _questions(subject: Subject, hook: str) -> list[tuple[str, ...]]:
+    """Return the arguments with which bnncore will call a hook of this distribution."""
+    if hook == "bnncore_dataset":
+        return [(claim.name,) for claim in subject.of(DATASETS)]
+    if hook in ("bnncore_parameters", "bnncore_preprocessing"):
+        return [(each.dataset.name, each.topology.name) for each in subject.networks]
+    if hook == "bnncore_topology":
+        return [(claim.declared,) for claim in subject.of(TOPOLOGIES)]
+    if hook == "bnncore_bitstream":
+        return [tuple(claim.declared.split(".")) for claim in subject.of(BITSTREAMS)]
+    return [(claim.name,) for claim in subject.of(BACKENDS)]

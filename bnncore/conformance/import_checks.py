@@ -1,0 +1,79 @@
+"""Importing and describing in a fresh process: light, quiet, and without effect on anybody else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict
+
+from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.subject import Subject
+
+__all__ = ["check_describing_is_light", "check_import_is_light", "check_import_is_quiet"]
+
+_SECONDS = 120
+
+
+def check_import_is_light(subject: Subject) -> Seen:
+    """Check that importing the plugin imports nothing heavy."""
+    report, _ = _probe(subject)
+    added = _added(report["before"], report["imported"])
+    if added:
+        raise CheckError(
+            f"importing it imports {added}; import them inside the functions that need them, so that listing "
+            "and describing stay quick on a board"
+        )
+    return Seen("importing it imports nothing heavy")
+
+
+def check_import_is_quiet(subject: Subject) -> Seen:
+    """Check that importing and describing print nothing and change nothing outside the plugin."""
+    report, output = _probe(subject)
+    if report["changed"]:
+        raise CheckError(f"importing it changes {', '.join(report['changed'])}; a plugin must leave them alone")
+    if output:
+        raise CheckError(f"importing or describing it prints {output[:200]!r}; return or raise instead")
+    return Seen("importing and describing it print and change nothing")
+
+
+def check_describing_is_light(subject: Subject) -> Seen:
+    """Check that its hooks import nothing heavy."""
+    report, _ = _probe(subject)
+    added = _added(report["before"], report["described"])
+    if added:
+        raise CheckError(
+            f"its hooks import {added}; they return records, and what needs those packages comes later"
+        )
+    return Seen("its hooks import nothing heavy")
+
+
+def _added(before: list[str], after: list[str]) -> str:
+    return ", ".join(name for name in after if name not in before)
+
+
+# Three checks look at one run.
+@lru_cache(maxsize=8)
+def _probe(subject: Subject) -> tuple[dict[str, Any], str]:
+    """Return the report of a fresh process, and what it printed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.json"
+        command = [sys.executable, "-m", "bnncore.publishing.probe", str(report)]
+        done = subprocess.run(  # noqa: S603  our own interpreter and module
+            command,
+            input=json.dumps([asdict(claim) for claim in subject.claims]),
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        output = (done.stdout + done.stderr).strip()
+        if done.returncode or not report.exists():
+            last = output.splitlines()[-1] if output else f"exit code {done.returncode}"
+            raise CheckError(f"it cannot be imported and described in a fresh process: {last}")
+        return json.loads(report.read_text()), output

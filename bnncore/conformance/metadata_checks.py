@@ -1,0 +1,107 @@
+"""Metadata, names and contents of the distribution."""
+
+from __future__ import annotations
+
+import re
+
+from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.subject import Subject
+from bnncore.discovery.index import BITSTREAMS, DATASETS, GROUPS, PARAMETERS, same_distribution
+
+__all__ = ["check_conflicts", "check_contents", "check_description", "check_names", "check_requirements"]
+
+_OWN = ("bnncore", "bnncore-hw")
+
+
+def check_names(subject: Subject) -> Seen:
+    """Check that groups exist, and that names are spelt as bnncore will compare them."""
+    for entry in subject.distribution.entry_points:
+        if entry.group.startswith("bnncore.") and entry.group not in GROUPS:
+            raise CheckError(
+                f"entry-point group {entry.group!r} does not exist; the groups are {', '.join(GROUPS)}"
+            )
+    for fault in subject.registry.index.faults:
+        if fault.startswith(f"{subject.name} "):
+            raise CheckError(fault)
+    for claim in subject.claims:
+        if claim.group == DATASETS and claim.declared != claim.name:
+            raise CheckError(f"dataset {claim.declared!r} must be spelt {claim.name!r} in its entry point")
+        dotted = claim.group in (BITSTREAMS, PARAMETERS)
+        if dotted != ("." in claim.name):
+            form = {BITSTREAMS: "<topology>.<board>", PARAMETERS: "<dataset>.<topology>"}.get(
+                claim.group, "a name without a dot"
+            )
+            raise CheckError(f"{claim.declared!r} in {claim.group} must be {form}")
+    names = ", ".join(claim.declared for claim in subject.claims)
+    if not subject.name.lower().startswith("bnn") and subject.name not in _OWN:
+        return Seen(f"offers {names}; call the distribution bnn-… so that people find it", "note")
+    return Seen(f"offers {names}")
+
+
+def check_requirements(subject: Subject) -> Seen:
+    """Check that bnncore is required within bounds, and a version of Python is stated."""
+    if subject.name in _OWN:
+        return Seen("part of bnncore", "skipped")
+    metadata = subject.distribution.metadata
+    requires = subject.distribution.requires or []
+    own = [each for each in requires if re.match(r"bnncore\s*([<>=!~(;]|$)", each)]
+    if not own:
+        raise CheckError("it does not require bnncore; add a dependency such as 'bnncore>=0.1,<0.2'")
+    if not any(bound in own[0] for bound in ("<", "==", "~=")):
+        raise CheckError(
+            f"{own[0]!r} has no upper bound; the contract may change with the next minor version: "
+            "write, for example, 'bnncore>=0.1,<0.2'"
+        )
+    if not metadata["Requires-Python"]:
+        raise CheckError("Requires-Python is missing; add requires-python = '>=3.10'")
+    return Seen(f"{own[0]}, Python {metadata['Requires-Python']}")
+
+
+def check_description(subject: Subject) -> Seen:
+    """Check that people can see what it is and what they may do with it."""
+    metadata = subject.distribution.metadata
+    missing = [key for key in ("Summary",) if not metadata[key]]
+    if not (metadata["License"] or metadata["License-Expression"]):
+        missing.append("License")
+    if missing:
+        raise CheckError(f"metadata lack {' and '.join(missing)}; add them to pyproject.toml")
+    readme = metadata.get_payload() or metadata["Description"]  # type: ignore[attr-defined]  # a Message
+    if not readme:
+        return Seen("no README in the metadata; its page on the package index will be empty", "note")
+    return Seen(f"{metadata['Summary']} ({metadata['License-Expression'] or metadata['License']})")
+
+
+def check_contents(subject: Subject) -> Seen:
+    """Check that it installs its own packages and nothing beside them."""
+    if subject.editable:
+        return Seen("installed as a link to its sources; use --wheel to check what people get", "note")
+    files = subject.distribution.files
+    if files is None:
+        raise CheckError("its RECORD is missing; reinstall it")
+    allowed = {*subject.packages, *(f"{name}.py" for name in subject.packages)}
+    tops = {file.parts[0] for file in files}
+    strange = sorted(
+        top
+        for top in tops - allowed
+        if not top.endswith((".dist-info", ".egg-info")) and top not in ("..", "__pycache__")
+    )
+    if strange:
+        raise CheckError(
+            f"it installs {', '.join(strange)} beside {', '.join(subject.packages)}, where any other "
+            "distribution may put the same; keep tests and documents out of the wheel"
+        )
+    return Seen(f"{len(files)} files, all in {', '.join(subject.packages)}")
+
+
+def check_conflicts(subject: Subject) -> Seen:
+    """Check that nobody else who is installed offers the same names."""
+    rivals = []
+    for claim in subject.claims:
+        if claim.blocked:
+            raise CheckError(f"{claim.declared!r} is blocked: {claim.blocked}")
+        for other in subject.registry.index.of(claim.group, claim.name):
+            if claim.group != PARAMETERS and not same_distribution(other.distribution, subject.name):
+                rivals.append(f"{claim.declared!r} by {other.owner}")
+    if rivals:
+        raise CheckError(f"also offered: {', '.join(rivals)}; choose another name or uninstall the other one")
+    return Seen("no other installed distribution offers these names")

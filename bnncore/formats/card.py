@@ -1,0 +1,92 @@
+"""``card.json``: what a plugin says of its weights and data, for people and programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+
+from bnncore.errors import ResourceError
+
+__all__ = ["Card", "Metric", "parse_card"]
+
+
+@frozen(kw_only=True)
+class Metric:
+    """One measured figure.
+
+    Attributes:
+        name: for example ``accuracy``.
+        value: the figure; accuracies from 0 to 1.
+        samples: how many images it was measured on.
+        data: which data, for example ``CIFAR-10 test``.
+        method: how, for example ``once, after the choice of weights on a part of train``.
+        topology: which network.
+    """
+
+    name: str
+    value: float
+    samples: int
+    data: str
+    method: str
+    topology: str
+
+
+@frozen(kw_only=True)
+class Card:
+    """What is known of a dataset plugin.
+
+    Attributes:
+        title: one line.
+        description: a paragraph.
+        source: where the data come from.
+        licenses: of ``weights`` and ``data``.
+        metrics: measured figures.
+        recipe: how the weights were made, as plain data.
+        networks: for each topology name, the figures that can be recomputed: ``parameters``,
+            ``operations`` (multiply-accumulates an image) and ``file_bytes``.
+    """
+
+    title: str
+    description: str
+    source: str
+    licenses: Mapping[str, str]
+    metrics: tuple[Metric, ...]
+    recipe: Mapping[str, Any]
+    networks: Mapping[str, Mapping[str, int]] = field(factory=dict)
+
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows; a terminal shows ``repr``."""
+        from bnncore.html import card_html
+
+        return card_html(self)
+
+
+def parse_card(data: bytes, where: str) -> Card:
+    """Parse the bytes of a ``card.json``; ``where`` names it in errors.
+
+    Raises:
+        ResourceError: if it is no JSON, or a key is missing, unknown or of the wrong type.
+    """
+    try:
+        content = json.loads(data)
+        metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
+        licenses, recipe, networks = (
+            MappingProxyType(dict(content.pop(key))) for key in ("licenses", "recipe", "networks")
+        )
+        card = Card(metrics=metrics, licenses=licenses, recipe=recipe, networks=networks, **content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResourceError(f"{where}: not a card: {type(error).__name__}: {error}") from error
+    for key in ("title", "description", "source"):
+        if not isinstance(getattr(card, key), str):
+            raise ResourceError(f"{where}: {key} must be text")
+    for kind in ("weights", "data"):
+        if not isinstance(card.licenses.get(kind), str):
+            raise ResourceError(f"{where}: licenses must name the licence of the {kind}")
+    for metric in card.metrics:
+        if not isinstance(metric.value, (int, float)) or not isinstance(metric.samples, int):
+            raise ResourceError(f"{where}: metric {metric.name!r} needs a number and a sample count")
+    return card

@@ -1,0 +1,5 @@
+"""From a picture to the bytes that a network sees.
+
+Data flows ``decoding`` (a path, bytes, an image, an array -> an upright picture) -> ``preprocessing`` (declared steps)
+-> the network's input; ``digits`` is the longest of the steps.
+"""

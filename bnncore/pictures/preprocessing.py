@@ -1,0 +1,174 @@
+"""From an upright picture to the uint8 array that a network sees, by declared steps.
+
+A step is ``operation(image, input, **options)``: it takes and returns a PIL image and never changes the
+one it is given. The last leaves the input's size; grey or RGB follows from its channels.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from bnnhw.topology import Input
+from PIL import Image
+
+from bnncore.discovery.imports import import_function
+from bnncore.errors import InputError, PluginError
+from bnncore.pictures.decoding import Resampling, Source, open_image, to_rgb
+from bnncore.pictures.digits import digit
+from bnncore.records import Preprocessing, Step
+
+__all__ = ["OPERATIONS", "Pipeline", "default_preprocessing"]
+
+Array = npt.NDArray[np.uint8]
+
+# Comparing with np.uint8 would make a dtype of it at every call.
+_UINT8 = np.dtype(np.uint8)
+
+
+def letterbox(image: Image.Image, given: Input, *, fill: int = 255) -> Image.Image:
+    """Shrink to fit, aspect kept, and centre on a plain background; never enlarge.
+
+    The sizes and the filter are those of BNN-PYNQ with the Pillow of its time (format specification,
+    section 3.3): truncated sides, Lanczos in one pass. Palette and black-and-white pictures are
+    sampled without a filter, as they were then.
+
+    Args:
+        image: any mode.
+        given: the network's input.
+        fill: grey value of the background, 0 to 255.
+    """
+    width, height = image.size
+    if width > given.width:
+        height = int(max(height * given.width / width, 1))
+        width = given.width
+    if height > given.height:
+        width = int(max(width * given.height / height, 1))
+        height = given.height
+    if (width, height) != image.size:
+        image = image.resize((width, height), Resampling.LANCZOS, reducing_gap=None)
+    image = to_rgb(image)
+    if image.size == (given.width, given.height):
+        return image
+    canvas = Image.new("RGB", (given.width, given.height), (fill, fill, fill))
+    canvas.paste(image, ((given.width - width) // 2, (given.height - height) // 2))
+    return canvas
+
+
+def crop(image: Image.Image, given: Input) -> Image.Image:
+    """Cut the largest centred part with the input's aspect ratio."""
+    width, height = image.size
+    scale = min(width / given.width, height / given.height)
+    wide = max(1, min(width, round(given.width * scale)))
+    high = max(1, min(height, round(given.height * scale)))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return image.crop((left, top, left + wide, top + high))
+
+
+def stretch(image: Image.Image, given: Input) -> Image.Image:
+    """Scale to the input's size, whatever the aspect ratio."""
+    if image.size == (given.width, given.height):
+        return image
+    if image.mode in ("P", "PA", "1"):
+        image = image.convert("RGBA")
+    return image.resize((given.width, given.height), Resampling.LANCZOS)
+
+
+def invert(image: Image.Image, given: Input) -> Image.Image:
+    """Swap light and dark."""
+    return Image.fromarray(255 - np.asarray(to_rgb(image)))
+
+
+OPERATIONS: dict[str, Callable[..., Image.Image]] = {
+    "letterbox": letterbox,
+    "crop": crop,
+    "stretch": stretch,
+    "invert": invert,
+    "digit": digit,
+}
+
+
+def default_preprocessing(given: Input) -> Preprocessing:
+    """Return what is used where a dataset declares nothing: digits for one-bit grey, else a letterbox."""
+    operation = "digit" if given.bits == 1 and given.channels == 1 else "letterbox"
+    return Preprocessing(steps=(Step(operation=operation),))
+
+
+class Pipeline:
+    """A declared preprocessing made ready for one input.
+
+    Raises:
+        PluginError: if a step, one of its options or a function does not exist.
+    """
+
+    def __init__(self, declared: Preprocessing, given: Input) -> None:
+        self._input = given
+        self._jpeg_side = declared.jpeg_side
+        self._shape = given.shape
+        self._size = (given.width, given.height)
+        self._mode = {1: "L", 3: "RGB"}.get(given.channels)
+        self._function = import_function(declared.function) if declared.function else None
+        self._steps: list[tuple[Callable[..., Image.Image], dict[str, Any]]] = []
+        for step in declared.steps:
+            if step.operation not in OPERATIONS:
+                raise PluginError(
+                    f"preprocessing step {step.operation!r} does not exist; choose from {', '.join(OPERATIONS)}"
+                )
+            operation = OPERATIONS[step.operation]
+            try:
+                inspect.signature(operation).bind(None, None, **step.options)
+            except TypeError as error:
+                raise PluginError(f"preprocessing step {step.operation!r}: {error}") from error
+            self._steps.append((operation, dict(step.options)))
+
+    def __call__(self, source: Source) -> Array:
+        """Return uint8 [*input shape] for a picture.
+
+        An array that has the input's shape already is what the network sees: it is returned as it is.
+
+        Raises:
+            InputError: if the picture cannot be read or the steps do not fit it.
+        """
+        if isinstance(source, np.ndarray) and source.dtype == _UINT8:
+            if source.shape == self._shape:
+                return source
+            if source.shape == (*self._shape, 1):
+                return source[..., 0]
+        image = open_image(source, jpeg_side=self._jpeg_side)
+        if self._function is not None:
+            # A plugin's function may work in place, and the image may be the caller's own.
+            image = image.copy() if image is source else image
+            return self._checked(self._call(self._function, image, self._input))
+        for operation, options in self._steps:
+            image = self._call(operation, image, self._input, **options)
+        image = self._call(_channels, image, self._input)
+        if image.mode == self._mode and image.size == self._size:
+            # np.asarray asks the picture for more, which takes half as long again.
+            return np.frombuffer(image.tobytes(), np.uint8).reshape(self._shape)
+        return self._checked(np.asarray(image))
+
+    def _call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except InputError:
+            raise
+        except Exception as error:
+            name = getattr(function, "__name__", str(function))
+            raise InputError(f"preprocessing step {name!r} failed: {type(error).__name__}: {error}") from error
+
+    def _checked(self, array: Any) -> Array:
+        if isinstance(array, np.ndarray) and array.dtype == _UINT8 and array.shape == self._shape:
+            return array
+        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise InputError(f"preprocessing returned {found}, the network needs uint8 {list(self._shape)}")
+
+
+def _channels(image: Image.Image, given: Input) -> Image.Image:
+    if given.channels == 1 and image.mode != "L":
+        return to_rgb(image).convert("L")
+    if given.channels == 3:
+        return to_rgb(image)
+    return image

@@ -1,0 +1,225 @@
+"""Putting trained parameters into a plugin's package: weights, golden vectors, card figures, manifest.
+
+Everything that ``packaged`` and the checks rely on is written here and nowhere else. Needs numpy only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+from bnnhw.network import Network
+from bnnhw.reference import scores
+from bnnhw.topology import Input, Topology
+
+from bnncore.errors import ParameterError, ResourceError
+from bnncore.files import write_atomically
+from bnncore.formats.card import Card, Metric, parse_card
+from bnncore.formats.classes import read_classes
+from bnncore.formats.golden import write_golden
+from bnncore.formats.npz import npz_bytes, read_npz
+from bnncore.resources import MANIFEST
+
+__all__ = [
+    "CARD",
+    "CLASSES",
+    "GOLDEN",
+    "RECIPE",
+    "WEIGHTS",
+    "card_bytes",
+    "find_package",
+    "golden_inputs",
+    "network_figures",
+    "pack_network",
+    "pack_recipe",
+    "write_manifest",
+]
+
+WEIGHTS = "weights.npz"
+GOLDEN = "golden.npz"
+CARD = "card.json"
+CLASSES = "classes.txt"
+RECIPE = "recipe.json"
+
+# Python's own files are covered by the wheel's RECORD.
+_NOT_DATA = {".py", ".pyi", ".pyc", ".pyo", ".typed"}
+
+
+def find_package(project: Path) -> Path:
+    """Return the folder of a project's package.
+
+    Args:
+        project: the folder with ``pyproject.toml``, or the package itself.
+
+    Raises:
+        ResourceError: if it holds no package or several.
+    """
+    if (project / "__init__.py").is_file():
+        return project
+    found = [
+        path.parent
+        for place in (project, project / "src")
+        for path in sorted(place.glob("*/__init__.py"))
+        if path.parent.name not in ("tests", "docs")
+    ]
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise ResourceError(f"{project}: expected one package (a folder with __init__.py), found {names}")
+    return found[0]
+
+
+def pack_network(
+    package: Path, network: Network, *, into: str = "", metrics: Iterable[Metric] | None = None
+) -> None:
+    """Write weights and golden vectors, and bring card and manifest up to date.
+
+    Args:
+        package: folder with ``classes.txt`` and ``card.json``.
+        network: trained, or not.
+        into: folder inside the package for the two files, with ``/``; a dataset's second network goes
+            into one named after its topology. Empty for the package itself.
+        metrics: measured figures that replace those of the same topology in the card; None keeps them,
+            unless the weights changed: then the old figures are dropped, since they are of other weights.
+
+    Raises:
+        ParameterError: if the classes do not fit the network, or the place holds weights for another topology.
+        ResourceError: if ``card.json`` is missing or is no card.
+    """
+    topology = network.topology
+    classes = read_classes(package / CLASSES, topology.outputs)
+    card = parse_card(_read(package / CARD), str(package / CARD))
+    place = package / into if into else package
+    weights = place / WEIGHTS
+    _check_topology(weights, topology)
+    data = npz_bytes(network, classes)
+    if metrics is None:
+        unchanged = weights.is_file() and weights.read_bytes() == data
+        metrics = [each for each in card.metrics if unchanged and each.topology == topology.name]
+    networks = {**card.networks, topology.name: network_figures(topology, len(data))}
+    others = [each for each in card.metrics if each.topology != topology.name]
+    card = attrs.evolve(card, metrics=(*others, *metrics), networks=networks)
+    inputs = golden_inputs(topology.input)
+    write_atomically(weights, data)
+    write_golden(place / GOLDEN, inputs, scores(network, inputs))
+    write_atomically(package / CARD, card_bytes(card))
+    write_manifest(package)
+
+
+def pack_recipe(package: Path, recipe: Path) -> None:
+    """Put the recipe of a training run into a package and its card, beside those of other topologies.
+
+    Args:
+        package: folder with ``card.json``.
+        recipe: ``recipe.json`` of a run: ``{"<topology>": {"seed": …, "recipe": {…}}}``.
+
+    Raises:
+        ResourceError: if a file cannot be read or is none.
+    """
+    merged: dict[str, object] = {}
+    for path in (package / RECIPE, recipe):
+        if path is recipe or path.is_file():
+            try:
+                merged.update(json.loads(_read(path)))
+            except (ValueError, TypeError) as error:
+                raise ResourceError(f"{path}: expected a recipe for each topology: {error}") from error
+    card = parse_card(_read(package / CARD), str(package / CARD))
+    write_atomically(package / RECIPE, (json.dumps(merged, indent=2) + "\n").encode())
+    write_atomically(package / CARD, card_bytes(attrs.evolve(card, recipe=merged)))
+    write_manifest(package)
+
+
+def network_figures(topology: Topology, file_bytes: int) -> dict[str, int]:
+    """Return the figures of a card that anybody can recompute.
+
+    Returns:
+        ``parameters`` (weights), ``operations`` (multiply-accumulates an image) and ``file_bytes``.
+    """
+    return {"parameters": topology.weights, "operations": topology.operations, "file_bytes": file_bytes}
+
+
+def golden_inputs(given: Input, count: int = 16, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """Return synthetic pictures: plain, slopes, a checkerboard, then noise of several grains.
+
+    They are made, not taken: golden vectors are published, and a publisher's pictures may not be.
+
+    Args:
+        given: the network's input.
+        count: how many, at least 1.
+        seed: of the noise.
+
+    Returns:
+        uint8 [count, *input shape].
+    """
+    rng = np.random.default_rng(seed)
+    height, width, channels = given.height, given.width, given.channels
+    rows = np.linspace(0, 255, height).astype(np.uint8)[:, None, None]
+    columns = np.linspace(255, 0, width).astype(np.uint8)[None, :, None]
+    blank = np.zeros((height, width, channels), np.uint8)
+    board = (np.indices((height, width)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None]
+    pictures = [blank, blank + 128, blank + 255, blank + rows, blank + columns, blank + board]
+    while len(pictures) < count:
+        # Coarse noise has the edges and areas of photographs, fine noise reaches every weight.
+        grain = (1, 2, 4)[len(pictures) % 3]
+        coarse = rng.integers(0, 256, (-(-height // grain), -(-width // grain), channels), np.uint8)
+        pictures.append(coarse.repeat(grain, axis=0).repeat(grain, axis=1)[:height, :width])
+    return np.stack(pictures[:count]).reshape(count, *given.shape)
+
+
+def card_bytes(card: Card) -> bytes:
+    """Return the bytes of a ``card.json``; ``parse_card`` reads them back."""
+    content = {
+        "title": card.title,
+        "description": card.description,
+        "source": card.source,
+        "licenses": dict(card.licenses),
+        "metrics": [attrs.asdict(metric) for metric in card.metrics],
+        "recipe": dict(card.recipe),
+        "networks": {name: dict(figures) for name, figures in sorted(card.networks.items())},
+    }
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write_manifest(package: Path) -> dict[str, dict[str, int | str]]:
+    """Write ``manifest.json``: size and SHA-256 of every data file of a package.
+
+    Returns:
+        What it lists, for example ``{"weights.npz": {"size": 1, "sha256": "…"}}``.
+
+    Raises:
+        ResourceError: if a file cannot be read.
+    """
+    files: dict[str, dict[str, int | str]] = {}
+    for path in sorted(package.rglob("*")):
+        name = path.relative_to(package).as_posix()
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
+        if hidden or name == MANIFEST or path.suffix in _NOT_DATA or not path.is_file():
+            continue
+        data = _read(path)
+        files[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    text = json.dumps({"files": files}, indent=2, ensure_ascii=False)
+    write_atomically(package / MANIFEST, f"{text}\n".encode())
+    return files
+
+
+def _check_topology(weights: Path, topology: Topology) -> None:
+    """Refuse to put one topology's weights where another's are: its hook would no longer fit."""
+    if not weights.is_file():
+        return
+    present = read_npz(weights).network.topology
+    if present.digest != topology.digest:
+        raise ParameterError(
+            f"{weights}: holds weights for {present.name!r}, the new ones are for {topology.name!r}; "
+            f"to add a second network pack it into a folder of its own (bnncore pack --into {topology.name})"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ResourceError(f"{path}: cannot be read: {error.strerror or error}") from error

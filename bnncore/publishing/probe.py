@@ -1,0 +1,86 @@
+"""Import and describe plugins in a fresh process, and write down what that did to it.
+
+Run as ``python -m bnncore.publishing.probe REPORT``, with the claims as JSON on standard input. It is no part of
+``bnncore.conformance``, which imports numpy itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import locale
+import os
+import signal
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+HEAVY = ("numpy", "PIL", "cffi", "pynq", "torch", "scipy", "cv2", "pandas", "matplotlib", "tensorflow")
+
+
+def snapshot() -> dict[str, Any]:
+    """Return what a plugin has no business to change, in comparable form."""
+    import logging
+    import random
+
+    handlers = {str(number): repr(signal.getsignal(number)) for number in signal.valid_signals()}
+    return {
+        "environment variables": dict(os.environ),
+        "the working directory": str(Path.cwd()),
+        "sys.path": list(sys.path),
+        "running threads": sorted(thread.name for thread in threading.enumerate()),
+        "warning filters": [repr(each) for each in warnings.filters],
+        "signal handlers": handlers,
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "sys.excepthook": repr(sys.excepthook),
+        "handlers of the root logger": [repr(each) for each in logging.getLogger().handlers],
+        "the level of the root logger": logging.getLogger().level,
+        "the state of random": hash(random.getstate()),
+        "the limit of recursion": sys.getrecursionlimit(),
+    }
+
+
+def heavy() -> list[str]:
+    """Return the heavy packages that are imported by now."""
+    return [name for name in HEAVY if name in sys.modules]
+
+
+def main() -> None:
+    """Import, describe, and write the report."""
+    from bnncore.discovery.index import BACKENDS, BITSTREAMS, DATASETS, PARAMETERS, TOPOLOGIES
+    from bnncore.discovery.registry import Registry
+
+    claims = json.load(sys.stdin)
+    registry = Registry()
+    registry.names()
+    before = snapshot()
+    report: dict[str, Any] = {"before": heavy()}
+    for claim in claims:
+        importlib.import_module(claim["value"].partition(":")[0].strip())
+    after = snapshot()
+    report["changed"] = [key for key, value in before.items() if after[key] != value]
+    report["imported"] = heavy()
+    for claim in claims:
+        group, name = claim["group"], claim["declared"]
+        first, _, second = name.partition(".")
+        if group == DATASETS:
+            dataset = registry.dataset(name)
+            for topology in dataset.topologies:
+                registry.parameters(dataset, topology, claim["distribution"])
+                registry.preprocessing(dataset, topology, claim["distribution"])
+        elif group == PARAMETERS:
+            registry.parameters(registry.dataset(first), second, claim["distribution"])
+        elif group == TOPOLOGIES:
+            registry.topology(name)
+        elif group == BITSTREAMS:
+            registry.bitstream(first, second)
+        elif group == BACKENDS:
+            registry.backend(name)
+    report["described"] = heavy()
+    Path(sys.argv[1]).write_text(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""New plugin projects, complete and passing their own checks, from the texts in ``bnncore.publishing.templates``."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any, Literal
+
+from attrs import field, frozen
+from attrs.validators import in_
+from bnnhw.topology import Folding, Topology, matrix_stages
+
+from bnncore.builtin.topologies import FOLDINGS
+from bnncore.discovery.index import (
+    BACKENDS,
+    BITSTREAMS,
+    DATASETS,
+    PARAMETERS,
+    TOPOLOGIES,
+    Claim,
+    same_distribution,
+)
+from bnncore.discovery.names import canonical
+from bnncore.discovery.registry import Registry
+from bnncore.errors import InputError, UnknownNameError
+from bnncore.files import write_atomically
+from bnncore.hookspecs import API_LEVEL
+from bnncore.publishing import templates
+
+__all__ = ["KINDS", "NewProject", "classes_of", "write_project"]
+
+Kind = Literal["dataset", "parameters", "topology", "bitstream", "backend"]
+KINDS: tuple[Kind, ...] = ("dataset", "parameters", "topology", "bitstream", "backend")
+
+_GROUPS = {
+    "dataset": DATASETS,
+    "parameters": PARAMETERS,
+    "topology": TOPOLOGIES,
+    "bitstream": BITSTREAMS,
+    "backend": BACKENDS,
+}
+_PLACEHOLDER = b"A placeholder: put the design in with bnncore pack . --bit FILE --hwh FILE\n"
+
+
+def _plain(instance: object, attribute: Any, value: str) -> None:
+    """Allow what can stand between quotes in TOML and Python."""
+    if not value.isprintable() or not value.strip() or any(sign in value for sign in '"\\'):
+        raise InputError(f"{attribute.name} {value!r} must be one line of text without quotes and backslashes")
+
+
+@frozen(kw_only=True)
+class NewProject:
+    """What a new project shall be.
+
+    Attributes:
+        name: of the dataset, topology or backend; for parameters and bitstreams, of the distribution.
+        kind: what it offers.
+        title: one line for people.
+        author: for licence and metadata.
+        topology: that a dataset's parameters, or a bitstream, are for.
+        dataset: that parameters are for.
+        classes: of a dataset, in the order of the network's outputs.
+        source: where a dataset's pictures are from.
+        board, part, clock_mhz: of a bitstream.
+        bit, hwh: files of a bitstream, or None for placeholders.
+    """
+
+    name: str
+    kind: Kind = field(default="dataset", validator=in_(KINDS))
+    title: str = field(validator=_plain)
+    author: str = field(validator=_plain)
+    topology: str = "cnvW1A1"
+    dataset: str = ""
+    classes: tuple[str, ...] = ()
+    source: str = "not stated"
+    board: str = "my-board"
+    part: str = "xc7z020clg400"
+    clock_mhz: float = 100.0
+    bit: Path | None = None
+    hwh: Path | None = None
+
+    @property
+    def distribution(self) -> str:
+        """Name of the distribution, for example ``bnn-pets``."""
+        return f"bnn-{canonical(self.name).replace('_', '-')}"
+
+    @property
+    def package(self) -> str:
+        """Import name of the package, for example ``bnn_pets``."""
+        return f"bnn_{canonical(self.name)}"
+
+
+def classes_of(images: Path) -> dict[str, int]:
+    """Return the classes of a folder with one folder of pictures a class, sorted, each with its pictures' count.
+
+    A folder with ``train`` and ``test``, as ``bnncore train`` takes it, has the classes of both.
+
+    Raises:
+        DatasetError: if there is none.
+    """
+    from bnncore.datasets.picture_folders import is_picture_folder, picture_folders
+
+    splits = [each for each in (images / "train", images / "test") if is_picture_folder(each)]
+    counts: dict[str, int] = {}
+    for folder in splits or [images]:
+        for name, pictures in picture_folders(folder).items():
+            counts[name] = counts.get(name, 0) + len(pictures)
+    return dict(sorted(counts.items()))
+
+
+def write_project(folder: Path, project: NewProject, registry: Registry) -> Path:
+    """Write a project; its parameters are random until ``bnncore pack`` puts trained ones in.
+
+    Args:
+        folder: to make; it must not exist yet, or be empty.
+        project: what it shall be.
+        registry: where topologies and datasets are looked up.
+
+    Returns:
+        The folder of its package.
+
+    Raises:
+        InputError: if the folder is taken or the description impossible.
+        UnknownNameError: if the name is none, or names something that is not installed.
+    """
+    if "." in canonical(project.name):
+        raise UnknownNameError(f"{project.name!r}: use letters, digits, '-' and '_'")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: is there already; choose another place with --out, or remove it")
+    values = _values(project, registry)
+    root = Path(templates.__file__).parent
+    for kind in ("common", project.kind):
+        for path in sorted((root / kind).rglob("*.template")):
+            target = folder / _target(path.relative_to(root / kind), project.package)
+            write_atomically(target, Template(path.read_text("utf-8")).substitute(values).encode())
+    package = folder / project.package
+    _write_data(package, project, registry)
+    return package
+
+
+def _target(path: Path, package: str) -> Path:
+    parts = [package if part == "package" else part for part in path.parts]
+    parts = [f".{part[4:]}" if part.startswith("dot-") else part for part in parts]
+    return Path(*parts).with_suffix("")
+
+
+def _values(project: NewProject, registry: Registry) -> dict[str, Any]:
+    """Return what the templates' placeholders stand for."""
+    values: dict[str, Any] = {
+        "api_level": API_LEVEL,
+        "author": project.author,
+        "distribution": project.distribution,
+        "entry": project.name,
+        "group": _GROUPS[project.kind],
+        "name": project.name,
+        "package": project.package,
+        "title": project.title.rstrip("."),
+        "year": datetime.date.today().year,
+    }
+    needed = [registry.owner(TOPOLOGIES, "cnvW1A1")]
+    if project.kind in ("dataset", "parameters", "bitstream"):
+        topology = registry.topology(project.topology)
+        needed.append(registry.owner(TOPOLOGIES, topology.name))
+        values |= {"topology": topology.name, "digest": topology.digest, "operation": _operation(topology)}
+    if project.kind == "dataset":
+        values |= {"name": canonical(project.name), "entry": canonical(project.name)}
+    if project.kind == "parameters":
+        dataset = registry.dataset(project.dataset)
+        needed.append(registry.owner(DATASETS, dataset.name))
+        values |= {"dataset": dataset.name, "entry": f'"{dataset.name}.{topology.name}"'}
+    if project.kind == "bitstream":
+        folding = _folding(topology)
+        # As the entry point and the hook spell it; people may use any case, ``-`` or ``_``.
+        board = canonical(project.board).replace("_", "-")
+        values |= {
+            "board": board,
+            "clock": project.clock_mhz,
+            "digest": folding.digest(topology),
+            "entry": f'"{topology.name}.{board}"',
+            "folding": ", ".join(f"({layer.pe}, {layer.simd})" for layer in folding.layers),
+            "part": project.part,
+        }
+    values["dependencies"] = ", ".join(f'"{bounds}"' for bounds in _bounds(needed))
+    return values
+
+
+def _operation(topology: Topology) -> str:
+    # Not default_preprocessing itself: that would import numpy and PIL for one word.
+    given = topology.input
+    return "digit" if given.bits == 1 and given.channels == 1 else "letterbox"
+
+
+def _folding(topology: Topology) -> Folding:
+    """Return the published folding of a built-in topology, else one word at a time."""
+    known = FOLDINGS.get(topology.name)
+    return known or Folding.of(*((1, 1) for _ in matrix_stages(topology)))
+
+
+def _bounds(claims: Sequence[Claim]) -> list[str]:
+    """Return a requirement with both bounds for each distribution that is built upon."""
+    found: dict[str, str] = {}
+    for claim in claims:
+        if any(same_distribution(claim.distribution, name) for name in found):
+            continue
+        major, minor = (int(part) for part in claim.version.split(".")[:2])
+        # Below 1.0 a minor version may change anything.
+        upper = f"{major + 1}" if major else f"0.{minor + 1}"
+        found[claim.distribution] = f"{claim.distribution}>={major}.{minor},<{upper}"
+    return list(found.values())
+
+
+def _write_data(package: Path, project: NewProject, registry: Registry) -> None:
+    from bnncore.publishing.pack import CARD, CLASSES, card_bytes, pack_network, write_manifest
+    from bnncore.publishing.random_network import random_network
+    from bnncore.resources import read_resource
+
+    if project.kind == "bitstream":
+        for name, given in (("design.bit", project.bit), ("design.hwh", project.hwh)):
+            if given is None:
+                write_atomically(package / name, _PLACEHOLDER)
+            else:
+                shutil.copyfile(given, package / name)
+        write_manifest(package)
+    if project.kind in ("dataset", "parameters"):
+        if project.kind == "parameters":
+            classes = read_resource(registry.dataset(project.dataset).classes)
+        else:
+            classes = ("\n".join(project.classes) + "\n").encode()
+        write_atomically(package / CLASSES, classes)
+        write_atomically(package / CARD, card_bytes(_card(project)))
+        pack_network(package, random_network(registry.topology(project.topology)))
+
+
+def _card(project: NewProject) -> Any:
+    from bnncore.formats.card import Card
+
+    recipe: Mapping[str, Any] = {"made": "at random by bnncore new, not trained"}
+    return Card(
+        title=project.title,
+        description=project.title,
+        source=project.source,
+        licenses={"weights": "BSD-3-Clause", "data": "not stated"},
+        metrics=(),
+        recipe=recipe,
+    )

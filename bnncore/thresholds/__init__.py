@@ -1,0 +1,1 @@
+"""Batch normalisation as integer thresholds, exactly; for training and importing alike, without PyTorch."""

@@ -1,0 +1,5 @@
+"""Distributions made on the spot."""
+
+from fixtures.shapes import first, offer, second
+
+__all__ = ["first", "offer", "second"]

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from bnnhw.topology import Conv, Dense, Folding, Input, Pool, Topology
 
 from bnncore.classifier import Classifier, SelftestError
+from bnncore.deprecation import SOURCE, renamed_keyword
 from bnncore.discovery.host import PluginWarning
 from bnncore.discovery.registry import Registry
 from bnncore.errors import (
@@ -36,6 +37,7 @@ from bnncore.errors import (
 )
 from bnncore.hookspecs import hookimpl
 from bnncore.opening import load_classifier, open_classifier
+from bnncore.options import Options
 from bnncore.prediction import Prediction, Predictions
 from bnncore.records import Backend, Bitstream, Dataset, Parameters, Preprocessing, Resource, Step
 from bnncore.resources import packaged
@@ -56,6 +58,7 @@ __all__ = [
     "Input",
     "InputError",
     "NetworkError",
+    "Options",
     "ParameterError",
     "Parameters",
     "PluginError",
@@ -95,15 +98,16 @@ def names() -> tuple[str, ...]:
     return registry.names()
 
 
+@renamed_keyword(SOURCE)
 def get(
     name: str,
     backend: str = "auto",
     *,
     topology: str | None = None,
+    distribution: str | None = None,
     board: str | None = None,
     threads: int | None = None,
     bitstreams: str | os.PathLike[str] | None = None,
-    source: str | None = None,
 ) -> Classifier:
     """Return a classifier for an installed dataset.
 
@@ -114,41 +118,33 @@ def get(
         backend: ``auto`` takes the FPGA where a board and a fitting bitstream exist, else the CPU; ``numpy``,
             ``cpu``, ``fpga`` or a plugin's take that one or raise.
         topology: one of those that the dataset is offered on; None for its first.
+        distribution: that shall supply the parameters, where several offer some for this dataset; None for the
+            dataset's own.
         board: for ``fpga``, the name of the board, or None for the one at hand.
         threads: most threads to use; None for the default.
         bitstreams: for ``fpga``, the folder where you keep bitstreams; None for the one that
             ``BNNCORE_BITSTREAMS`` names, if any.
-        source: distribution that shall supply the parameters, where several offer some for this dataset;
-            None for the dataset's own.
 
     Raises:
         UnknownNameError: if nobody offers the name.
         ConflictError: if two distributions do.
-        AmbiguousError: if topology or source leave several choices, or none; the message has them.
+        AmbiguousError: if topology or distribution leave several choices, or none; the message has them.
         PluginError: if its plugin is broken.
         ParameterError: if its parameters are for another topology.
 
     >>> bnncore.get("cucumber9").classify("photo.jpg").label
     '2L'
     """
-    return open_classifier(
-        registry,
-        name,
-        backend=backend,
-        topology=topology,
-        board=board,
-        threads=threads,
-        bitstreams=bitstreams,
-        source=source,
-    )
+    options = Options(backend=backend, board=board, threads=threads, bitstreams=bitstreams)
+    return open_classifier(registry, name, options, topology=topology, distribution=distribution)
 
 
 def load(
     path: str | os.PathLike[str],
+    *,
     topology: str | Topology | None = None,
     classes: Sequence[str] | None = None,
     backend: str = "auto",
-    *,
     board: str | None = None,
     threads: int | None = None,
     bitstreams: str | os.PathLike[str] | None = None,
@@ -170,13 +166,5 @@ def load(
     >>> bnncore.load("params/cifar10/cnvW1A1").classify("deer.jpg").label
     'Deer'
     """
-    return load_classifier(
-        registry,
-        path,
-        topology=topology,
-        classes=classes,
-        backend=backend,
-        board=board,
-        threads=threads,
-        bitstreams=bitstreams,
-    )
+    options = Options(backend=backend, board=board, threads=threads, bitstreams=bitstreams)
+    return load_classifier(registry, path, options, topology=topology, classes=classes)

@@ -1,4 +1,4 @@
-"""Choosing what runs a network on this machine."""
+"""Choosing what runs a network on this machine: decided once, for who opens it and who tells of it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from bnncore.deprecation import JOB_BITSTREAM, JOB_BITSTREAMS, warn_deprecated
 from bnncore.discovery.host import PluginWarning
 from bnncore.discovery.imports import import_function
 from bnncore.errors import BackendError, BnnError, PluginError
 from bnncore.records import Backend
+from bnncore.spelling import argument
 
 if TYPE_CHECKING:
     from bnnhw.executor import Executor
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from bnncore.discovery.registry import Registry
     from bnncore.records import Bitstream
 
-__all__ = ["Candidate", "Job", "candidates", "open_executor"]
+__all__ = ["Candidate", "Job", "choose", "open_executor"]
 
 
 @frozen(kw_only=True, eq=False)
@@ -33,35 +35,81 @@ class Job:
         topology: its shapes.
         network: opens, checks and returns the network; call it only to run.
         parameters_id: tells one parameter set from another: SHA-256 (hex) of its file, or a unique text.
-        bitstream: returns the accelerator that the index offers for this topology and a board
+        find_bitstream: returns the accelerator that the index offers for this topology and a board
             name, or None.
         board: name of the board asked for, or None for the one at hand.
         threads: most threads to use, or None for the default.
-        bitstreams: folder where the user keeps bitstreams, or None for the one that the environment names.
+        bitstream_folder: where the user keeps bitstreams, or None for the one that the environment names.
     """
 
     topology: Topology
     network: Callable[[], Network]
     parameters_id: str
-    bitstream: Callable[[str], Bitstream | None]
+    find_bitstream: Callable[[str], Bitstream | None]
     board: str | None = None
     threads: int | None = None
-    bitstreams: Path | None = None
+    bitstream_folder: Path | None = None
+
+    @property
+    def bitstream(self) -> Callable[[str], Bitstream | None]:
+        """The old name of ``find_bitstream``."""
+        warn_deprecated(JOB_BITSTREAM)
+        return self.find_bitstream
+
+    @property
+    def bitstreams(self) -> Path | None:
+        """The old name of ``bitstream_folder``."""
+        warn_deprecated(JOB_BITSTREAMS)
+        return self.bitstream_folder
 
 
 @frozen(kw_only=True)
 class Candidate:
-    """A backend that was considered, and why it cannot run the job, or None if it can."""
+    """A backend that was considered for a job.
+
+    Attributes:
+        backend: its record.
+        obstacle: why it cannot run the job, or None if it can.
+        chosen: whether it is the one to use.
+        reason: why it is, or why it is not.
+    """
 
     backend: Backend
     obstacle: str | None
+    chosen: bool
+    reason: str
 
 
-def candidates(registry: Registry, job: Job) -> tuple[Candidate, ...]:
-    """Return every backend with its obstacle, in the order in which ``auto`` considers them."""
-    return tuple(
-        Candidate(backend=backend, obstacle=_obstacle(backend, job)) for backend in registry.backends()
-    )
+def choose(registry: Registry, job: Job, name: str = "auto") -> tuple[Candidate, ...]:
+    """Return every backend, in the order in which ``auto`` considers them; at most one is chosen.
+
+    Args:
+        registry: offers the backends.
+        job: what is to be run.
+        name: ``auto`` for the first that can run it, or the only one to be taken.
+
+    Raises:
+        PluginError: if the backend that was named has no usable owner.
+    """
+    named = None if name == "auto" else registry.backend(name)
+    found: list[Candidate] = []
+    taken = False
+    for backend in registry.backends():
+        wanted = (backend.priority > 0 if named is None else backend == named) and not taken
+        obstacle = _obstacle(backend, job)
+        if wanted and obstacle is None:
+            # Not asked of the others: to import an executor can take long.
+            obstacle = _broken(backend)
+        taken = taken or (wanted and obstacle is None)
+        found.append(
+            Candidate(
+                backend=backend,
+                obstacle=obstacle,
+                chosen=wanted and obstacle is None,
+                reason=obstacle or _reason(backend, wanted, named),
+            )
+        )
+    return tuple(found)
 
 
 def open_executor(registry: Registry, name: str, job: Job) -> Executor:
@@ -69,7 +117,7 @@ def open_executor(registry: Registry, name: str, job: Job) -> Executor:
 
     Raises:
         BackendError: if the named backend, or with ``auto`` every one, cannot run here, with the reasons.
-        PluginError: if the backend's plugin is broken.
+        PluginError: if the named backend's plugin is broken.
     """
     if name != "auto":
         backend = registry.backend(name)
@@ -78,7 +126,7 @@ def open_executor(registry: Registry, name: str, job: Job) -> Executor:
             raise BackendError(f"backend {backend.name!r} cannot run here: {obstacle}")
         return _open(backend, job)
     reasons = []
-    for candidate in candidates(registry, job):
+    for candidate in choose(registry, job):
         backend = candidate.backend
         if backend.priority <= 0:
             continue
@@ -87,23 +135,51 @@ def open_executor(registry: Registry, name: str, job: Job) -> Executor:
             continue
         try:
             return _open(backend, job)
-        except BackendError as error:
-            # Hardware that is there but fails is worth a word; the answer is the same on the next one.
+        except (BackendError, PluginError) as error:
+            # What is there but fails is worth a word; the answer is the same on the next one.
             warnings.warn(f"{error}; trying the next backend", PluginWarning, stacklevel=2)
             reasons.append(f"{backend.name}: {error}")
     raise BackendError(f"no backend can run here: {'; '.join(reasons) or 'none is installed'}")
 
 
+def _reason(backend: Backend, chosen: bool, named: Backend | None) -> str:
+    """Say why a backend that can run is used, or is not."""
+    if chosen:
+        return "the first that can run here" if named is None else f"named with {argument('backend')}"
+    if named is None and backend.priority > 0:
+        return "can run, but comes later"
+    return f"can run, only with {argument('backend', backend.name)}"
+
+
 def _obstacle(backend: Backend, job: Job) -> str | None:
+    """Ask a backend why it cannot run a job; whatever goes wrong in the asking is such a reason."""
     try:
         result = import_function(backend.obstacle)(job)
     except BnnError as error:
         return str(error)
-    if result is not None and not isinstance(result, str):
-        raise PluginError(f"backend {backend.name!r}: {backend.obstacle} returned {type(result).__name__}")
-    return result
+    except Exception as error:
+        return f"{backend.obstacle} raised {type(error).__name__}: {error}"
+    if result is None or (isinstance(result, str) and result):
+        return result
+    return f"{backend.obstacle} returned {result!r}, expected words for people, or None"
+
+
+def _broken(backend: Backend) -> str | None:
+    try:
+        import_function(backend.executor)
+    except PluginError as error:
+        return str(error)
+    return None
 
 
 def _open(backend: Backend, job: Job) -> Executor:
-    executor: Executor = import_function(backend.executor)(job)
+    """Open a backend's executor; what a plugin lets through becomes a ``PluginError``."""
+    try:
+        executor: Executor = import_function(backend.executor)(job)
+    except (BnnError, Warning):
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"backend {backend.name!r}: {backend.executor} raised {type(error).__name__}: {error}"
+        ) from error
     return executor

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from bnnhw.topology import Topology
 
 from bnncore.backends import Job, open_executor
 from bnncore.errors import BackendError, BnnError, InputError
+from bnncore.options import Options
 from bnncore.prediction import Prediction, Predictions
 from bnncore.records import Preprocessing
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from bnnhw.network import Network
 
     from bnncore.discovery.registry import Registry
+    from bnncore.discovery.resolve import Resolution
     from bnncore.engine import Engine
     from bnncore.formats.card import Card
     from bnncore.pictures.decoding import Source
     from bnncore.pictures.preprocessing import Pipeline
 
-__all__ = ["Classifier", "SelftestError", "Sources"]
+__all__ = ["Classifier", "Contents", "SelftestError"]
 
 
 class SelftestError(BnnError):
@@ -39,28 +40,30 @@ class SelftestError(BnnError):
 
 
 @frozen(kw_only=True, eq=False)
-class Sources:
-    """Where a classifier gets what it needs, each opened when first used.
+class Contents:
+    """What a classifier is made of, each part opened when first used.
 
     Attributes:
         name: of the dataset or file, for people.
         topology: shapes of the network.
-        preprocessing: how pictures become inputs, or None for the input's default.
+        preprocessing: how pictures become inputs.
         classes: returns the class names.
         network: returns the checked network.
         card: returns the card, or None.
         golden: returns (inputs, scores) of the golden vectors, or None.
         parameters_id: tells this parameter set from others.
+        resolution: who supplies each part; None where the parameters were loaded from a path.
     """
 
     name: str
     topology: Topology
-    preprocessing: Preprocessing | None
+    preprocessing: Preprocessing
     classes: Callable[[], tuple[str, ...]]
     network: Callable[[], Network]
     card: Callable[[], Card | None]
     golden: Callable[[], tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | None]
     parameters_id: str
+    resolution: Resolution | None = None
 
 
 @frozen(kw_only=True)
@@ -79,26 +82,17 @@ class Classifier:
     Attributes:
         name: of the dataset or file.
         topology: shapes of the network.
+        options: how it shall run.
+        resolution: who supplies each part; None where the parameters were loaded from a path.
     """
 
-    def __init__(
-        self,
-        sources: Sources,
-        registry: Registry,
-        *,
-        backend: str = "auto",
-        board: str | None = None,
-        threads: int | None = None,
-        bitstreams: Path | None = None,
-    ) -> None:
-        self.name = sources.name
-        self.topology = sources.topology
-        self._sources = sources
+    def __init__(self, contents: Contents, registry: Registry, options: Options) -> None:
+        self.name = contents.name
+        self.topology = contents.topology
+        self.options = options
+        self.resolution = contents.resolution
+        self._contents = contents
         self._registry = registry
-        self._asked = backend
-        self._board = board
-        self._threads = threads
-        self._bitstreams = bitstreams
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
         self._engine: Engine | None = None
@@ -111,13 +105,23 @@ class Classifier:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the network's outputs."""
         if self._classes is None:
-            self._classes = self._sources.classes()
+            self._classes = self._contents.classes()
         return self._classes
 
     @property
     def card(self) -> Card | None:
         """What is known of weights and data; None for files that were loaded by path."""
-        return self._sources.card()
+        return self._contents.card()
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How pictures become inputs, as it was declared."""
+        return self._contents.preprocessing
+
+    @property
+    def network(self) -> Network:
+        """The checked network: topology, weights and thresholds; read once, no backend is opened for it."""
+        return self._contents.network()
 
     @property
     def backend(self) -> str:
@@ -127,26 +131,30 @@ class Classifier:
     @property
     def job(self) -> Job:
         """What backends are given to decide whether they can run this network, and to run it."""
-        sources, registry = self._sources, self._registry
+        contents, registry = self._contents, self._registry
         return Job(
-            topology=sources.topology,
-            network=sources.network,
-            parameters_id=sources.parameters_id,
-            bitstream=lambda board: registry.bitstream(sources.topology.name, board),
-            board=self._board,
-            threads=self._threads,
-            bitstreams=self._bitstreams,
+            topology=contents.topology,
+            network=contents.network,
+            parameters_id=contents.parameters_id,
+            find_bitstream=lambda board: registry.bitstream(contents.topology.name, board),
+            board=self.options.board,
+            threads=self.options.threads,
+            bitstream_folder=self.options.bitstreams,
         )
 
     def __repr__(self) -> str:
-        backend = self._engine.executor.name if self._engine else self._asked
+        backend = self._engine.executor.name if self._engine else self.options.backend
         return f"<Classifier {self.name!r} on {self.topology.name}, backend {backend}>"
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
         from bnncore.html import classifier_html
 
-        backend = self._engine.executor.name if self._engine else f"{self._asked}, opened at the first picture"
+        backend = (
+            self._engine.executor.name
+            if self._engine
+            else f"{self.options.backend}, opened at the first picture"
+        )
         return classifier_html(self, backend)
 
     # -- run ---------------------------------------------------------------------------------
@@ -164,32 +172,36 @@ class Classifier:
         """
         return (self._engine or self._ready()).classify(image)
 
-    @overload
-    def classify_batch(  # type: ignore[overload-overlap]  # what has a length is an Iterable as well
-        self, images: Sequence[Source] | npt.NDArray[np.uint8]
-    ) -> Predictions: ...
+    def classify_batch(self, images: Iterable[Source] | npt.NDArray[np.uint8]) -> Predictions:
+        """Classify many pictures and return all answers, in order.
 
-    @overload
-    def classify_batch(self, images: Iterable[Source]) -> Iterator[Prediction]: ...
+        Args:
+            images: anything that ``classify`` takes, many of it; all of an iterator is used up.
 
-    def classify_batch(self, images: Any) -> Predictions | Iterator[Prediction]:
-        """Classify many pictures, in order.
+        Returns:
+            A list, which Jupyter shows as a contact sheet.
+
+        Raises:
+            InputError: at the first picture that cannot be read, naming its position, or if one picture is given
+                instead of many.
+        """
+        self._check_many(images)
+        return Predictions(self._ready().stream(images))
+
+    def classify_stream(self, images: Iterable[Source] | npt.NDArray[np.uint8]) -> Iterator[Prediction]:
+        """Classify many pictures, and yield the answers in order while the pictures come.
+
+        Few pictures are held at a time, so that any number can stream, and the first answer waits for one alone.
 
         Args:
             images: anything that ``classify`` takes, many of it.
 
-        Returns:
-            A list, which Jupyter shows as a contact sheet, if the images have a length (list, tuple,
-            array); else, for a generator or an iterator, an iterator that holds few pictures at a time, so
-            that any number can stream.
-
         Raises:
-            InputError: at the first picture that cannot be read, naming its position, after those before it;
-                or if one picture is given instead of many.
+            InputError: at the first picture that cannot be read, naming its position, after those before it; or
+                at once, if one picture is given instead of many.
         """
         self._check_many(images)
-        stream = self._ready().stream(images)
-        return Predictions(stream) if hasattr(images, "__len__") else stream
+        return self._ready().stream(images)
 
     def preprocess(self, image: Source) -> npt.NDArray[np.uint8]:
         """Return what the network really sees: a new uint8 array in its input shape.
@@ -222,7 +234,7 @@ class Classifier:
         Raises:
             SelftestError: if there are none, or one score differs.
         """
-        golden = self._sources.golden()
+        golden = self._contents.golden()
         if golden is None:
             raise SelftestError(f"{self.name} has no golden vectors to replay")
         engine = self._ready()
@@ -283,14 +295,13 @@ class Classifier:
             if self._closed:
                 raise BackendError(f"classifier {self.name!r} is closed; make a new one")
             if self._pipeline is None:
-                from bnncore.pictures.preprocessing import Pipeline, default_preprocessing
+                from bnncore.pictures.preprocessing import Pipeline
 
-                given = self.topology.input
-                self._pipeline = Pipeline(self._sources.preprocessing or default_preprocessing(given), given)
+                self._pipeline = Pipeline(self._contents.preprocessing, self.topology.input)
             return self._pipeline
 
     def _open(self, pipeline: Pipeline) -> Engine:
         from bnncore.engine import Engine
 
-        executor = open_executor(self._registry, self._asked, self.job)
+        executor = open_executor(self._registry, self.options.backend, self.job)
         return Engine(self.topology, self.classes, pipeline, executor)

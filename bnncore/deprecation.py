@@ -42,7 +42,12 @@ class Deprecation:
         )
 
 
-DEPRECATIONS: tuple[Deprecation, ...] = ()
+SOURCE = Deprecation(old="source", new="distribution", since="0.1", removal="0.3")
+JOB_BITSTREAM = Deprecation(old="Job.bitstream", new="Job.find_bitstream", since="0.1", removal="0.3")
+JOB_BITSTREAMS = Deprecation(old="Job.bitstreams", new="Job.bitstream_folder", since="0.1", removal="0.3")
+OPTION_SOURCE = Deprecation(old="--source", new="--distribution", since="0.1", removal="0.3")
+
+DEPRECATIONS = (SOURCE, JOB_BITSTREAM, JOB_BITSTREAMS, OPTION_SOURCE)
 """All that are in force, oldest first."""
 
 

@@ -8,17 +8,18 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bnnhw.topology import Folding, Topology, first_difference
+from bnnhw.topology import Topology, first_difference
 
-from bnncore.builtin.topologies import FOLDINGS
-from bnncore.classifier import Classifier, Sources
-from bnncore.discovery.index import BITSTREAMS, TOPOLOGIES
-from bnncore.discovery.names import canonical, is_name
+from bnncore.classifier import Classifier, Contents
+from bnncore.discovery.names import is_name
 from bnncore.discovery.registry import Registry
-from bnncore.errors import AmbiguousError, ParameterError, UnknownNameError
+from bnncore.discovery.resolve import Resolution, resolve
+from bnncore.errors import AmbiguousError, ParameterError, ResourceError, UnknownNameError
 from bnncore.formats.card import Card, parse_card
-from bnncore.records import Dataset, Parameters
+from bnncore.options import Options
+from bnncore.pictures.defaults import default_preprocessing
 from bnncore.resources import read_resource, resource_path
+from bnncore.spelling import argument
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from bnncore.formats.npz import NpzFile
 
-__all__ = ["load_classifier", "open_classifier"]
+__all__ = ["load_classifier", "open_classifier", "open_resolved"]
 
 Value = TypeVar("Value")
 
@@ -35,51 +36,57 @@ Value = TypeVar("Value")
 def open_classifier(
     registry: Registry,
     name: str,
+    options: Options = Options(),  # noqa: B008  # frozen
     *,
-    backend: str = "auto",
     topology: str | None = None,
-    board: str | None = None,
-    threads: int | None = None,
-    bitstreams: str | os.PathLike[str] | None = None,
-    source: str | None = None,
+    distribution: str | None = None,
 ) -> Classifier:
     """Return a classifier for an installed dataset; see ``bnncore.get``."""
-    dataset = registry.dataset(name)
-    chosen = registry.topology(registry.choose_topology(dataset, topology, source))
-    parameters = registry.parameters(dataset, chosen.name, source)
-    if parameters.topology_digest != chosen.digest:
-        owner = registry.offers(dataset).choose_owner(chosen.name, source).owner
-        raise _mismatch(registry, dataset, chosen, parameters, owner)
-    classes = _once(partial(_classes, dataset, chosen))
-    _check_backend(registry, backend)
-    sources = Sources(
-        name=dataset.name,
-        topology=chosen,
-        preprocessing=registry.preprocessing(dataset, chosen.name, source),
+    found = resolve(registry, name, topology=topology, distribution=distribution)
+    return open_resolved(registry, found, options)
+
+
+def open_resolved(
+    registry: Registry,
+    found: Resolution,
+    options: Options = Options(),  # noqa: B008  # frozen
+) -> Classifier:
+    """Return a classifier for what a name was resolved to.
+
+    Raises:
+        ParameterError: if the parameters are for another topology.
+        PluginError: if the named backend has no usable owner.
+    """
+    topology, parameters = found.topology, found.parameters
+    if parameters.topology_digest != topology.digest:
+        raise _mismatch(found)
+    _check_backend(registry, options)
+    classes = _once(partial(_classes, found))
+    contents = Contents(
+        name=found.dataset.name,
+        topology=topology,
+        preprocessing=found.preprocessing,
         classes=classes,
-        network=_once(partial(_network, parameters, chosen, classes)),
-        card=_once(partial(_card, dataset)),
-        golden=partial(_golden, parameters, chosen),
+        network=_once(partial(_network, found, classes)),
+        card=_once(partial(_card, found)),
+        golden=partial(_golden, found),
         parameters_id=parameters.resource.sha256,
+        resolution=found,
     )
-    folder = None if bitstreams is None else Path(bitstreams)
-    return Classifier(sources, registry, backend=backend, board=board, threads=threads, bitstreams=folder)
+    return Classifier(contents, registry, options)
 
 
 def load_classifier(
     registry: Registry,
     path: str | os.PathLike[str],
+    options: Options = Options(),  # noqa: B008  # frozen
     *,
     topology: str | Topology | None = None,
     classes: Sequence[str] | None = None,
-    backend: str = "auto",
-    board: str | None = None,
-    threads: int | None = None,
-    bitstreams: str | os.PathLike[str] | None = None,
 ) -> Classifier:
     """Return a classifier for parameters in a file or folder; see ``bnncore.load``."""
     place = Path(path)
-    _check_backend(registry, backend)
+    _check_backend(registry, options)
     wanted = registry.topology(topology) if isinstance(topology, str) else topology
     if place.is_dir():
         network, names = _load_directory(registry, place, wanted, classes)
@@ -87,18 +94,17 @@ def load_classifier(
         network, names = _load_file(place, wanted, classes)
     else:
         raise ParameterError(f"{place}: expected an .npz file or a binparam directory, found nothing there")
-    sources = Sources(
+    contents = Contents(
         name=place.stem if place.is_file() else "/".join(_absolute(place).parts[-2:]),
         topology=network.topology,
-        preprocessing=None,
+        preprocessing=default_preprocessing(network.topology.input),
         classes=lambda: names,
         network=lambda: network,
         card=lambda: None,
         golden=lambda: None,
         parameters_id=_content_id(network),
     )
-    folder = None if bitstreams is None else Path(bitstreams)
-    return Classifier(sources, registry, backend=backend, board=board, threads=threads, bitstreams=folder)
+    return Classifier(contents, registry, options)
 
 
 def _once(function: Callable[[], Value]) -> Callable[[], Value]:
@@ -106,63 +112,63 @@ def _once(function: Callable[[], Value]) -> Callable[[], Value]:
     return lru_cache(maxsize=1)(function)
 
 
-def _check_backend(registry: Registry, backend: str) -> None:
+def _check_backend(registry: Registry, options: Options) -> None:
     """Let a misspelt backend fail before the first picture does."""
-    if backend != "auto":
-        registry.backend(backend)
+    if options.backend != "auto":
+        registry.backend(options.backend)
 
 
-def _classes(dataset: Dataset, topology: Topology) -> tuple[str, ...]:
+def _classes(found: Resolution) -> tuple[str, ...]:
     from bnncore.formats.classes import parse_classes
 
-    where = str(resource_path(dataset.classes))
-    return parse_classes(read_resource(dataset.classes), where, topology.outputs)
+    resource = found.dataset.classes
+    return parse_classes(read_resource(resource), str(resource_path(resource)), found.topology.outputs)
 
 
-def _card(dataset: Dataset) -> Card:
-    return parse_card(read_resource(dataset.card), str(resource_path(dataset.card)))
+def _card(found: Resolution) -> Card | None:
+    """Return the card of who supplies the parameters, or None if there is none: another's figures are not theirs."""
+    try:
+        resource = found.card
+    except ResourceError:
+        return None
+    return parse_card(read_resource(resource), str(resource_path(resource)))
 
 
-def _network(parameters: Parameters, topology: Topology, classes: Callable[[], tuple[str, ...]]) -> Network:
+def _network(found: Resolution, classes: Callable[[], tuple[str, ...]]) -> Network:
     """Open the parameters; those of another distribution may know other classes."""
-    file = _npz(parameters, topology)
+    file = _npz(found, found.topology)
     if file.classes is not None and file.classes != classes():
         raise ParameterError(
-            f"{resource_path(parameters.resource)}: trained for the classes {', '.join(file.classes)}, but "
-            f"dataset {parameters.dataset!r} has {', '.join(classes())}, in this order"
+            f"{resource_path(found.parameters.resource)}: trained for the classes {', '.join(file.classes)}, but "
+            f"dataset {found.dataset.name!r} has {', '.join(classes())}, in this order"
         )
     return file.network
 
 
-def _npz(parameters: Parameters, topology: Topology | None) -> NpzFile:
+def _npz(found: Resolution, topology: Topology | None) -> NpzFile:
     from bnncore.formats.npz import parse_npz
 
-    where = str(resource_path(parameters.resource))
-    return parse_npz(read_resource(parameters.resource), where, topology)
+    resource = found.parameters.resource
+    return parse_npz(read_resource(resource), str(resource_path(resource)), topology)
 
 
-def _golden(
-    parameters: Parameters, topology: Topology
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | None:
-    if parameters.golden is None:
+def _golden(found: Resolution) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | None:
+    resource = found.parameters.golden
+    if resource is None:
         return None
     from bnncore.formats.golden import parse_golden
 
-    where = str(resource_path(parameters.golden))
-    return parse_golden(read_resource(parameters.golden), where, topology)
+    return parse_golden(read_resource(resource), str(resource_path(resource)), found.topology)
 
 
-def _mismatch(
-    registry: Registry, dataset: Dataset, topology: Topology, parameters: Parameters, owner: str
-) -> ParameterError:
-    made_for = _npz(parameters, None).network.topology
-    difference = first_difference(topology, made_for) or (
+def _mismatch(found: Resolution) -> ParameterError:
+    made_for = _npz(found, None).network.topology
+    difference = first_difference(found.topology, made_for) or (
         "the file itself fits, but its record declares another digest"
     )
-    theirs = registry.owner(TOPOLOGIES, topology.name).owner
     return ParameterError(
-        f"parameters of {dataset.name!r} ({owner}) do not fit topology {topology.name!r} ({theirs}): "
-        f"{difference}. Update one of the two distributions"
+        f"parameters of {found.dataset.name!r} ({found.parameters_owner.owner}) do not fit topology "
+        f"{found.topology.name!r} ({found.topology_owner.owner}): {difference}. Update one of the two distributions"
     )
 
 
@@ -187,7 +193,13 @@ def _load_directory(
 
     if topology is None:
         topology = _topology_of(registry, directory)
-    return read_binparam(directory, topology, _folding(registry, topology), classes)
+    folding = registry.folding(topology.name)
+    if folding is None:
+        raise ParameterError(
+            f"a binparam directory of topology {topology.name!r} needs a folding, and no installed bitstream "
+            "gives one; use an .npz file"
+        )
+    return read_binparam(directory, topology, folding, classes)
 
 
 def _absolute(path: Path) -> Path:
@@ -206,23 +218,7 @@ def _topology_of(registry: Registry, directory: Path) -> Topology:
         pass
     raise AmbiguousError(
         f"{directory}: a binparam directory does not say its topology, and {name!r} is none; "
-        f"choose one with topology=, from {known}"
-    )
-
-
-def _folding(registry: Registry, topology: Topology) -> Folding:
-    for name, folding in FOLDINGS.items():
-        if canonical(name) == canonical(topology.name):
-            return folding
-    prefix = f"{canonical(topology.name)}."
-    for claim in registry.index.of(BITSTREAMS):
-        if claim.name.startswith(prefix) and not claim.blocked:
-            bitstream = registry.bitstream(topology.name, claim.name[len(prefix) :])
-            if bitstream is not None:
-                return bitstream.folding
-    raise ParameterError(
-        f"a binparam directory of topology {topology.name!r} needs a folding, and no installed bitstream "
-        "gives one; use an .npz file"
+        f"choose one with {argument('topology')}, from {known}"
     )
 
 

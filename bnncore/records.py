@@ -144,6 +144,10 @@ class Preprocessing:
         if bool(self.steps) == (self.function is not None):
             raise ValueError("Preprocessing needs either steps or a function")
 
+    def describe(self) -> str:
+        """Return it in one line for people: the steps' operations, or the function's import path."""
+        return self.function or ", ".join(step.operation for step in self.steps)
+
 
 @frozen(kw_only=True)
 class Parameters:

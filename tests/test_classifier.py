@@ -27,12 +27,13 @@ from PIL import Image
 from strategies import random_batch, random_network
 
 import bnncore
-from bnncore import Classifier, InputError, ParameterError, SelftestError
-from bnncore.classifier import Sources
+from bnncore import Classifier, InputError, Options, ParameterError, SelftestError
+from bnncore.classifier import Contents
 from bnncore.engine import Engine
 from bnncore.formats.npz import write_npz
-from bnncore.pictures.preprocessing import Pipeline, default_preprocessing
-from bnncore.prediction import Prediction
+from bnncore.pictures.defaults import default_preprocessing
+from bnncore.pictures.preprocessing import Pipeline
+from bnncore.prediction import Prediction, Predictions
 
 COLOUR = Topology(
     name="colour",
@@ -220,8 +221,14 @@ def test_sources_of_all_kinds_can_be_mixed(classifier: Classifier, tmp_path: Pat
     assert len({tuple(each.scores.tolist()) for each in found}) == 1
 
 
-def test_a_generator_gives_an_iterator(classifier: Classifier) -> None:
+def test_a_batch_is_a_list_whatever_holds_the_pictures(classifier: Classifier) -> None:
     found = classifier.classify_batch(picture for picture in pictures(3))
+    assert isinstance(found, Predictions)
+    assert len(found) == 3
+
+
+def test_a_stream_is_an_iterator_whatever_holds_the_pictures(classifier: Classifier) -> None:
+    found = classifier.classify_stream(pictures(3))
     assert not isinstance(found, Sequence)
     assert iter(found) is found
     assert [each.index for each in found] == [each.index for each in classifier.classify_batch(pictures(3))]
@@ -237,7 +244,7 @@ def test_a_stream_is_not_read_far_ahead(classifier: Classifier) -> None:
             taken += 1
             yield image
 
-    stream = classifier.classify_batch(endless())
+    stream = classifier.classify_stream(endless())
     assert taken == 0
     next(stream)
     assert taken <= 64
@@ -254,13 +261,13 @@ def test_a_stream_answers_the_first_picture_before_it_takes_the_second(classifie
             taken.append(number)
             yield picture
 
-    next(classifier.classify_batch(camera()))
+    next(classifier.classify_stream(camera()))
     assert taken == [0]
 
 
 def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) -> None:
     images = random_batch(classifier.topology, 1, 256)
-    stream = classifier.classify_batch(images[i % 256] for i in range(20_000))
+    stream = classifier.classify_stream(images[i % 256] for i in range(20_000))
     for _ in range(1000):
         next(stream)
     gc.collect()
@@ -298,7 +305,7 @@ def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) 
 
 def test_a_bad_picture_is_named_by_position_after_those_before_it(classifier: Classifier) -> None:
     good = random_batch(classifier.topology, 1, 70)
-    stream = classifier.classify_batch(iter([*good, "nowhere.png", *good]))
+    stream = classifier.classify_stream(iter([*good, "nowhere.png", *good]))
     for image in good:
         assert next(stream).index == classifier.classify(image).index
     with pytest.raises(InputError, match=r"picture 70 \(from 0\): nowhere\.png: cannot be read"):
@@ -500,17 +507,17 @@ def test_confidence_of_bits_is_shared(row: list[int], confidence: float) -> None
 
 def with_golden(golden: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]) -> Classifier:
     network = random_network(COLOUR, 4)
-    sources = Sources(
+    contents = Contents(
         name="mine",
         topology=COLOUR,
-        preprocessing=None,
+        preprocessing=default_preprocessing(COLOUR.input),
         classes=lambda: CLASSES,
         network=lambda: network,
         card=lambda: None,
         golden=lambda: golden,
         parameters_id="mine",
     )
-    return Classifier(sources, bnncore.registry, backend="numpy")
+    return Classifier(contents, bnncore.registry, Options(backend="numpy"))
 
 
 def test_selftest_replays_the_golden_vectors() -> None:
@@ -545,6 +552,7 @@ def test_a_closed_classifier_says_so(classifier: Classifier) -> None:
     uses = [
         lambda: classifier.classify(pictures()[0]),
         lambda: classifier.classify_batch(pictures()),
+        lambda: classifier.classify_stream(pictures()),
         lambda: classifier.scores(batch),
         lambda: classifier.preprocess(pictures()[0]),
         lambda: classifier.backend,

@@ -12,7 +12,7 @@ from PIL import Image
 
 import bnncore
 from bnncore.cli import main
-from bnncore.discovery.index import DATASETS, TOPOLOGIES
+from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.formats.npz import write_npz
 
 COMMANDS = ("list", "info", "classify", "explain", "plugins", "doctor")
@@ -160,7 +160,7 @@ def bnncore_parameters(dataset, topology):
 '''
     site = install(
         "bnn-pets",
-        {DATASETS: {"pets": "bnn_pets"}, TOPOLOGIES: {"shade": "bnn_pets"}},
+        {DATASET.group: {"pets": "bnn_pets"}, TOPOLOGY.group: {"shade": "bnn_pets"}},
         {
             "bnn_pets/__init__.py": source,
             "bnn_pets/manifest.json": json.dumps({"files": manifest}),
@@ -197,7 +197,7 @@ def test_explain_names_the_owner_of_each_part_and_the_backend(bnn, pets):
 
 
 def test_plugins_shows_conflicts_and_blocks(bnn, pets, install, monkeypatch):
-    install("bnn-pets-too", {DATASETS: {"pets": "bnn_pets_too"}})
+    install("bnn-pets-too", {DATASET.group: {"pets": "bnn_pets_too"}})
     _, out, _ = bnn("plugins", "--json")
     states = {row["distribution"]: row["state"] for row in json.loads(out)["plugins"] if row["name"] == "pets"}
     assert all("conflict" in state for state in states.values())
@@ -224,7 +224,7 @@ def test_doctor_names_an_altered_file_and_exits_with_1(bnn, pets):
 
 
 def test_doctor_shows_a_broken_plugin_in_full(bnn, pets, install):
-    install("bnn-bad", {DATASETS: {"bad": "bnn_bad"}}, {"bnn_bad.py": "raise RuntimeError('kaputt')"})
+    install("bnn-bad", {DATASET.group: {"bad": "bnn_bad"}}, {"bnn_bad.py": "raise RuntimeError('kaputt')"})
     code, out, _ = bnn("doctor")
     assert code == 1
     assert "bnn-bad 1.0" in out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import bnncore
-from bnncore.backends import candidates
+from bnncore.backends import choose
 
 SHIPPED = ("cifar10", "cucumber9", "mnist_lfc")
 CUCUMBER_GRADES = ("2L", "L", "M", "S", "2S", "BL", "BM", "BS", "C")
@@ -23,7 +23,7 @@ def test_all_are_installed():
 def test_golden_vectors_agree_on_every_backend_that_runs_here(name, topology):
     classifier = bnncore.get(name, topology=topology)
 
-    usable = [each.backend.name for each in candidates(bnncore.registry, classifier.job) if not each.obstacle]
+    usable = [each.backend.name for each in choose(bnncore.registry, classifier.job) if not each.obstacle]
     assert "numpy" in usable
     for backend in usable:
         with bnncore.get(name, backend, topology=topology) as each:
@@ -33,7 +33,7 @@ def test_golden_vectors_agree_on_every_backend_that_runs_here(name, topology):
 @pytest.mark.parametrize(("name", "topology"), networks())
 def test_the_cards_figures_can_be_recomputed(name, topology):
     classifier = bnncore.get(name, topology=topology)
-    parameters = bnncore.registry.parameters(bnncore.registry.dataset(name), topology)
+    parameters = classifier.resolution.parameters
     assert dict(classifier.card.networks[topology]) == {
         "parameters": classifier.topology.weights,
         "operations": classifier.topology.operations,

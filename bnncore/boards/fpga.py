@@ -7,14 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from attrs import evolve
 from bnnhw.fpga.bitfile import same_part
 
 from bnncore.boards.bitstream_files import find_bitstream
-from bnncore.boards.detection import Board, boards_of, detect, named, places
-from bnncore.discovery.names import is_name
+from bnncore.boards.detection import Board, detect, places
+from bnncore.boards.matching import board_of, match_bitstream
 from bnncore.errors import BackendError, ResourceError, TopologyError
 from bnncore.records import Bitstream
+from bnncore.spelling import argument
 
 if TYPE_CHECKING:
     from bnnhw.fpga.executor import FpgaExecutor
@@ -28,26 +28,28 @@ FOREIGN = "BNNCORE_FOREIGN_OVERLAY"
 
 def obstacle(job: Job) -> str | None:
     """Return why the job cannot run on an FPGA here, or None if it can; imports no pynq, fetches nothing."""
-    board = _board(job)
+    board = board_of(job)
     if board is None:
         return (
             f"this is no PYNQ board: looked for {' and '.join(places())}. To use a board that hides both, name it "
-            "with board="
+            f"with {argument('board')}"
         )
     here = detect()
     if here is not None and here.part and board.part and not same_part(here.part, board.part):
-        return f"this board is {here.name} with {here.part}, but board={board.name!r} has {board.part}"
-    bitstream = _match(job, board)
-    if bitstream is None:
+        return (
+            f"this board is {here.name} with {here.part}, but {argument('board', board.name)} has {board.part}"
+        )
+    matched = match_bitstream(job, board)
+    if matched is None:
         what = f"no bitstream of topology {job.topology.name!r} for {board.name}"
         if board.part is not None:
             return f"{what} ({board.part}) is installed"
         return (
             f"{what} is installed, and its programmable logic is not known to bnncore. If it is that of a Pynq-Z1, "
-            "Pynq-Z2 or Ultra96, name one of these with board="
+            f"Pynq-Z2 or Ultra96, name one of these with {argument('board')}"
         )
     try:
-        _check_digest(job, bitstream)
+        _check_digest(job, matched[1])
     except TopologyError as error:
         return str(error)
     if find_spec("pynq") is None:
@@ -65,10 +67,11 @@ def executor(job: Job) -> FpgaExecutor:
     Raises:
         BackendError: if the bitstream is nowhere, or the board cannot be used.
     """
-    board = _board(job)
-    bitstream = _match(job, board) if board else None
-    if board is None or bitstream is None:
+    board = board_of(job)
+    matched = match_bitstream(job, board) if board else None
+    if board is None or matched is None:
         raise BackendError(obstacle(job) or "the board was gone")
+    _, bitstream = matched
     _check_digest(job, bitstream)
     foreign = os.environ.get(FOREIGN, "replace")
     if foreign not in ("replace", "refuse"):
@@ -79,7 +82,7 @@ def executor(job: Job) -> FpgaExecutor:
     # Before anything is fetched: pynq may see no FPGA.
     device = PynqDevice()
     try:
-        files = find_bitstream(bitstream, folder=job.bitstreams)
+        files = find_bitstream(bitstream, folder=job.bitstream_folder)
     except ResourceError as error:
         raise BackendError(str(error)) from error
     return FpgaExecutor(
@@ -111,25 +114,6 @@ def pynq_traps(board: Board) -> tuple[str, ...]:
             "'sudo -i' and 'source /etc/profile.d/pynq_venv.sh', or set XILINX_XRT=/usr"
         )
     return tuple(found)
-
-
-def _board(job: Job) -> Board | None:
-    """Return the board that was asked for, or the one at hand."""
-    here = detect()
-    if job.board is None:
-        return here
-    asked = named(job.board)
-    # A board that is not known by its name may well be one whose owner knows what it is like.
-    return asked if here is None else evolve(asked, model=here.model, here=True)
-
-
-def _match(job: Job, board: Board) -> Bitstream | None:
-    """Return the bitstream for a board: its own, or that of another board with the same part."""
-    for name in dict.fromkeys((board.name, *boards_of(board.part or ""))):
-        bitstream = job.bitstream(name) if is_name(name) else None
-        if bitstream is not None and same_part(bitstream.part, board.part or bitstream.part):
-            return bitstream
-    return None
 
 
 def _check_digest(job: Job, bitstream: Bitstream) -> None:

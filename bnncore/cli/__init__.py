@@ -14,6 +14,7 @@ import click
 
 from bnncore import __version__
 from bnncore.errors import BnnError
+from bnncore.spelling import spelled_as_options
 
 __all__ = ["cli", "main"]
 
@@ -74,8 +75,10 @@ Start here:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="bnncore")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Run one command."""
+    context.with_resource(spelled_as_options())
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,7 +10,7 @@ import click
 from attrs import asdict
 
 from bnncore import __version__, registry
-from bnncore.cli.classify_ import open_classifier
+from bnncore.cli.network import Asked, network_options
 from bnncore.cli.output import json_option, print_json, table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["command"]
 
 @click.command("benchmark")
 @click.argument("name")
-@click.option("--topology", help="One of the dataset's networks; its first if left out.")
+@network_options
 @click.option(
     "--image", type=click.Path(path_type=Path), help="A picture to measure with, not the built-in one."
 )
@@ -34,9 +34,7 @@ __all__ = ["command"]
     help="How long to measure each figure.",
 )
 @json_option
-def command(
-    name: str, topology: str | None, image: Path | None, batch: int, seconds: float, as_json: bool
-) -> None:
+def command(name: str, asked: Asked, image: Path | None, batch: int, seconds: float, as_json: bool) -> None:
     """Measure every backend that can run the dataset NAME on this machine.
 
     Times of one image alone, in milliseconds: the file decoded, the picture prepared, packed and transferred
@@ -54,7 +52,7 @@ def command(
             picture = image.read_bytes()
         except OSError as error:
             raise InputError(f"{image}: cannot be read: {error.strerror or error}") from error
-    with open_classifier(name, "auto", topology) as classifier:
+    with asked.open(name) as classifier:
         results = list(measure(registry, classifier, picture, batch=batch, seconds=seconds))
         title = f"{classifier.name} on {classifier.topology.name}"
         network = classifier.topology.name

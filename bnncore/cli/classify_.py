@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from bnncore import BnnError, Classifier, Prediction, get, load
+from bnncore import BnnError, Prediction
+from bnncore.cli.network import Asked, network_options
 from bnncore.cli.output import bar, json_option, print_json
 
-__all__ = ["command", "open_classifier"]
+__all__ = ["command"]
 
 
 @click.command("classify")
 @click.argument("name")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--backend", default="auto", show_default=True, help="auto, numpy, cpu, fpga or a plugin's.")
-@click.option("--topology", help="One of the dataset's networks; its first if left out.")
-@click.option("--source", help="Distribution that shall supply the parameters.")
+@network_options
 @click.option("--top", default=1, show_default=True, type=click.IntRange(1), help="How many classes to show.")
 @json_option
 def command(
     name: str,
     images: tuple[str, ...],
-    backend: str,
-    topology: str | None,
-    source: str | None,
+    asked: Asked,
     top: int,
     as_json: bool,
 ) -> None:
@@ -37,7 +33,7 @@ def command(
     """
     failed = False
     results: list[dict[str, Any]] = []
-    with open_classifier(name, backend, topology, source) as classifier:
+    with asked.open(name) as classifier:
         for image in images:
             try:
                 prediction = classifier.classify(image)
@@ -54,16 +50,6 @@ def command(
         print_json(results)
     if failed:
         raise SystemExit(1)
-
-
-def open_classifier(
-    name: str, backend: str, topology: str | None = None, source: str | None = None
-) -> Classifier:
-    """Open an installed dataset by its name, or parameters by their path."""
-    # A name is never a path, so what has a separator or a suffix is one.
-    if Path(name).name != name or Path(name).suffix:
-        return load(name, topology=topology, backend=backend)
-    return get(name, backend, topology=topology, source=source)
 
 
 def _as_dict(image: str, prediction: Prediction, top: int) -> dict[str, Any]:

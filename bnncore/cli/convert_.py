@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from bnncore import ParameterError
-from bnncore.cli.classify_ import open_classifier
+from bnncore import ParameterError, registry
+from bnncore.cli.network import Asked, network_options
 
 __all__ = ["command"]
 
@@ -15,8 +15,8 @@ __all__ = ["command"]
 @click.command("convert")
 @click.argument("source")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--topology", help="Of the source, where it does not say it, or a dataset has several.")
-def command(source: str, target: Path, topology: str | None) -> None:
+@network_options
+def command(source: str, target: Path, asked: Asked) -> None:
     r"""Write the parameters of SOURCE as TARGET.
 
     SOURCE is an installed dataset, an .npz file or a BNN-PYNQ parameter folder. TARGET is a new .npz file, or else a
@@ -26,12 +26,11 @@ def command(source: str, target: Path, topology: str | None) -> None:
     bnncore convert cucumber9 params/cucumber9/cnvW1A1    for a board that still runs BNN-PYNQ
     bnncore convert params/road-signs/cnvW1A1 road-signs.npz
     """
-    from bnncore.builtin.topologies import FOLDINGS
     from bnncore.formats.binparam import write_binparam
     from bnncore.formats.npz import write_npz
 
-    with open_classifier(source, "numpy", topology) as classifier:
-        network, classes = classifier.job.network(), classifier.classes
+    with asked.open(source) as classifier:
+        network, classes = classifier.network, classifier.classes
     name = network.topology.name
     if target.suffix == ".npz":
         if target.exists():
@@ -39,10 +38,12 @@ def command(source: str, target: Path, topology: str | None) -> None:
         write_npz(target, network, classes)
         click.echo(f"{target}: {target.stat().st_size:,} bytes, {name}, {len(classes)} classes")
         return
-    if name not in FOLDINGS:
+    folding = registry.folding(name)
+    if folding is None:
         raise ParameterError(
-            f"BNN-PYNQ has no accelerator for topology {name!r}, so there is no parameter folder of it; write an .npz"
+            f"no installed bitstream gives topology {name!r} a folding, so there is no parameter folder of it; "
+            "write an .npz"
         )
-    write_binparam(target, network, FOLDINGS[name], classes)
+    write_binparam(target, network, folding, classes)
     files = len(list(target.glob("*.bin")))
     click.echo(f"{target}: {files} files for BNN-PYNQ's {name}, and classes.txt with {len(classes)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bnncore import BnnError
-from bnncore.cli.classify_ import open_classifier
+from bnncore.cli.network import Asked, network_options
 from bnncore.cli.output import json_option, print_json, table
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ __all__ = ["command"]
 )
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "test"]))
 @click.option("--last", type=click.IntRange(1), help="Only the last so many images of the split.")
-@click.option("--backend", default="auto", show_default=True, help="auto, numpy, cpu, fpga or a plugin's.")
-@click.option("--topology", help="One of the dataset's networks; its first if left out.")
+@network_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for pictures and JSON.")
 @json_option
 def command(
@@ -39,8 +38,7 @@ def command(
     data: Path,
     split: Any,
     last: int | None,
-    backend: str,
-    topology: str | None,
+    asked: Asked,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -56,7 +54,7 @@ def command(
 
     if out is not None:
         _make_folder(out)
-    with open_classifier(name, backend, topology) as classifier:
+    with asked.open(name) as classifier:
         images = read(data, split, classifier.preprocess, classifier.classes)
         if last is not None:
             images = images.subset(np.arange(max(0, len(images) - last), len(images)))

@@ -6,6 +6,7 @@ import click
 from attrs import asdict
 
 from bnncore import registry
+from bnncore.cli.network import Asked, network_options
 from bnncore.cli.output import json_option, print_json, table
 
 __all__ = ["command"]
@@ -13,15 +14,16 @@ __all__ = ["command"]
 
 @click.command("explain")
 @click.argument("name")
-@click.option("--topology", help="One of the dataset's networks; its first if left out.")
-@click.option("--source", help="Distribution that shall supply the parameters.")
-@click.option("--board", help="Explain the choice for this board, for example pynq-z1.")
+@network_options
 @json_option
-def command(name: str, topology: str | None, source: str | None, board: str | None, as_json: bool) -> None:
-    """Show who supplies each part of NAME, what else was considered, and why it is not used."""
+def command(name: str, asked: Asked, as_json: bool) -> None:
+    """Show who supplies each part of NAME, what else was considered, and why it is not used.
+
+    The choices are those that bnncore classify makes with the same options. NAME may be a path, too.
+    """
     from bnncore.diagnosis.explain import explain
 
-    choices = explain(registry, name, topology=topology, source=source, board=board)
+    choices = explain(registry, asked.open(name))
     if as_json:
         print_json({"name": name, "choices": [asdict(choice) for choice in choices]})
         return

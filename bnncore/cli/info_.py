@@ -5,62 +5,76 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from attrs import asdict
 
-from bnncore import get, registry
+from bnncore.classifier import Classifier
+from bnncore.cli.network import Asked, network_options
 from bnncore.cli.output import json_option, print_json
-from bnncore.discovery.index import DATASETS
+from bnncore.formats.card import Card
 
 __all__ = ["command"]
 
 
 @click.command("info")
 @click.argument("name")
-@click.option("--topology", help="One of the dataset's networks; its first if left out.")
-@click.option("--source", help="Distribution that shall supply the parameters.")
+@network_options
 @json_option
-def command(name: str, topology: str | None, source: str | None, as_json: bool) -> None:
-    """Show what is known of the dataset NAME: classes, network, figures, licences."""
-    claim = registry.owner(DATASETS, name)
-    dataset = registry.dataset(name)
-    classifier = get(name, topology=topology, source=source)
+def command(name: str, asked: Asked, as_json: bool) -> None:
+    """Show what is known of the dataset NAME: classes, network, figures, licences.
+
+    Figures, licences and preprocessing are those of who supplies the parameters. NAME may be a path, too.
+    """
+    classifier = asked.open(name)
     card = classifier.card
-    network = classifier.topology
-    parameters = registry.parameters(dataset, network.name, source)
-    content: dict[str, Any] = {
-        "name": dataset.name,
-        "title": dataset.title,
-        "distribution": claim.distribution,
-        "version": claim.version,
+    if as_json:
+        print_json(_content(classifier, card))
+        return
+    _print(classifier, card)
+
+
+def _content(classifier: Classifier, card: Card | None) -> dict[str, Any]:
+    network, found = classifier.topology, classifier.resolution
+    content: dict[str, Any] = {"name": classifier.name}
+    if found is not None:
+        content |= {
+            "title": found.dataset.title,
+            "distribution": found.owner.distribution,
+            "version": found.owner.version,
+            "topologies": list(found.dataset.topologies),
+            "parameters_from": {
+                "distribution": found.parameters_owner.distribution,
+                "version": found.parameters_owner.version,
+            },
+            "file_bytes": found.parameters.resource.size,
+        }
+    content |= {
         "classes": list(classifier.classes),
-        "topologies": list(dataset.topologies),
         "topology": network.name,
         "input": list(network.input.shape),
         "parameters": network.weights,
         "operations": network.operations,
-        "file_bytes": parameters.resource.size,
+        "preprocessing": classifier.preprocessing.describe(),
     }
     if card is not None:
         content |= {
             "description": card.description,
             "source": card.source,
             "licenses": dict(card.licenses),
-            "metrics": [
-                {
-                    "name": m.name,
-                    "value": m.value,
-                    "samples": m.samples,
-                    "data": m.data,
-                    "method": m.method,
-                    "topology": m.topology,
-                }
-                for m in card.metrics
-            ],
+            "metrics": [asdict(metric) for metric in card.metrics],
         }
-    if as_json:
-        print_json(content)
-        return
-    click.echo(f"{dataset.name}: {dataset.title}")
-    click.echo(f"from          {claim.owner}")
+    return content
+
+
+def _print(classifier: Classifier, card: Card | None) -> None:
+    network, found = classifier.topology, classifier.resolution
+    click.echo(f"{classifier.name}: {found.dataset.title if found else network.summary}")
+    offered = bytes_ = ""
+    if found is not None:
+        offered = f" (of {', '.join(found.dataset.topologies)})"
+        bytes_ = f" in {found.parameters.resource.size:,} bytes"
+        click.echo(f"from          {found.owner.owner}")
+        if not found.own:
+            click.echo(f"parameters    {found.parameters_owner.owner}")
     if card is not None:
         click.echo(f"about         {card.description}")
         click.echo(f"data          {card.source}")
@@ -68,11 +82,9 @@ def command(name: str, topology: str | None, source: str | None, as_json: bool) 
             click.echo(f"licence       {kind}: {licence}")
     click.echo(f"classes       {len(classifier.classes)}: {', '.join(classifier.classes)}")
     shape = "x".join(str(side) for side in network.input.shape)
-    click.echo(f"network       {network.name} (of {', '.join(dataset.topologies)}), input {shape}")
-    click.echo(
-        f"size          {network.weights:,} weights in {parameters.resource.size:,} bytes, "
-        f"{network.operations:,} operations an image"
-    )
+    click.echo(f"network       {network.name}{offered}, input {shape}")
+    click.echo(f"pictures      {classifier.preprocessing.describe()}")
+    click.echo(f"size          {network.weights:,} weights{bytes_}, {network.operations:,} operations an image")
     for metric in card.metrics if card is not None else ():
         click.echo(
             f"{metric.name:<13} {metric.value:.4g} on {metric.samples:,} of {metric.data}, "

@@ -6,7 +6,7 @@ import click
 
 from bnncore import registry
 from bnncore.cli.output import json_option, print_json, table
-from bnncore.discovery.index import DATASETS, TOPOLOGIES
+from bnncore.discovery.kinds import DATASET, TOPOLOGY
 
 __all__ = ["command"]
 
@@ -19,8 +19,8 @@ def command(topologies: bool, as_json: bool) -> None:
 
     Reads metadata only: no plugin is imported.
     """
-    group = TOPOLOGIES if topologies else DATASETS
-    claims = [claim for claim in registry.index.of(group) if not claim.blocked]
+    kind = TOPOLOGY if topologies else DATASET
+    claims = [claim for claim in registry.index.of(kind) if not claim.blocked]
     if as_json:
         print_json(
             [

@@ -7,16 +7,18 @@ from pathlib import Path
 import click
 
 from bnncore import registry
-from bnncore.publishing.scaffold import KINDS, NewProject, classes_of, write_project
+from bnncore.discovery.kinds import offered_kinds
+from bnncore.publishing.scaffold import NewProject, classes_of, write_project
 
 __all__ = ["command"]
 
+_KINDS = [kind.word for kind in offered_kinds()]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("new")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), default="dataset", show_default=True)
+@click.option("--kind", type=click.Choice(_KINDS), default="dataset", show_default=True)
 @click.option("--images", type=click.Path(path_type=Path), help="Folder with one folder of pictures a class.")
 @click.option("--classes", help="Class names with commas between, instead of --images.")
 @click.option("--topology", default="cnvW1A1", show_default=True, help="Network of a dataset or bitstream.")
@@ -51,8 +53,8 @@ def command(
     """
     if kind == "dataset" and (images is None) == (classes is None):
         raise click.UsageError("a dataset needs its classes: either --images FOLDER or --classes one,two,three")
-    if kind == "parameters" and not dataset:
-        raise click.UsageError("parameters need --dataset, the name of the dataset that they are for")
+    if "dataset" in next(each.parts for each in offered_kinds() if each.word == kind) and not dataset:
+        raise click.UsageError(f"{kind} need --dataset, the name of the dataset that they are for")
     counts = classes_of(images) if images is not None else {}
     names = tuple(counts) or tuple(each.strip() for each in (classes or "").split(",") if each.strip())
     source = "not stated"
@@ -60,7 +62,7 @@ def command(
         source = f"{sum(counts.values())} pictures in {len(counts)} folders of {images.resolve().name}"
     project = NewProject(
         name=name,
-        kind=kind,  # type: ignore[arg-type]  # click checked the choice
+        kind=kind,
         title=title or f"{name}: {f'parameters for {dataset}' if dataset else f'a {kind} for bnncore'}",
         author=author or f"the authors of bnn-{name}",
         topology=topology,

@@ -8,7 +8,7 @@ import click
 
 from bnncore import registry
 from bnncore.cli.output import json_option, print_json, table
-from bnncore.discovery.index import PARAMETERS, Claim
+from bnncore.discovery.index import Claim
 from bnncore.discovery.source import Reading, read_plugin
 
 __all__ = ["command"]
@@ -26,8 +26,8 @@ def command(as_json: bool) -> None:
     found = []
     for claim in index.claims:
         reading = read_plugin(claim)
-        # Any number may offer parameters: which are used is a matter of source=.
-        shared = claim.group != PARAMETERS and owners[claim.group, claim.name] > 1
+        # Any number may offer parameters: which are used is a matter of --distribution.
+        shared = not claim.kind.shared and owners[claim.group, claim.name] > 1
         found.append((claim, reading, _state(claim, reading, shared)))
     if as_json:
         print_json({"plugins": [_as_dict(*each) for each in found], "faults": list(index.faults)})

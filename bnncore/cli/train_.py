@@ -165,7 +165,8 @@ def _dataset_job(name: str, data: Path | None, topology: str | None) -> _Job:
 
 
 def _pictures_job(images: Path | None, topology: str | None) -> _Job:
-    from bnncore.pictures.preprocessing import Pipeline, default_preprocessing
+    from bnncore.pictures.defaults import default_preprocessing
+    from bnncore.pictures.preprocessing import Pipeline
 
     assert images is not None
     network = registry.topology(topology or _DEFAULT_TOPOLOGY)

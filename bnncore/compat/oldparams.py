@@ -9,7 +9,7 @@ from typing import Union
 import numpy as np
 
 import bnncore
-from bnncore.backends import candidates
+from bnncore.backends import choose
 from bnncore.classifier import Classifier
 from bnncore.discovery.names import canonical, is_name
 from bnncore.errors import BackendError, ParameterError, PluginError, UnknownNameError
@@ -90,7 +90,7 @@ def open_found(found: Found, network: str, runtime: str) -> Classifier:
         except UnknownNameError as error:
             reasons.append(str(error))
             continue
-        considered = candidates(bnncore.registry, classifier.job)
+        considered = choose(bnncore.registry, classifier.job, backend)
         obstacle = next((each.obstacle for each in considered if each.backend.name == backend), None)
         if obstacle is None:
             # Libraries and the device were made ready here, so that no later call's time has that in it.
@@ -121,7 +121,7 @@ def _opener(found: Found, network: str) -> Callable[[str], Classifier]:
         return lambda backend: bnncore.get(found, backend, topology=network)
     # Names that today's reader refuses (none, or twice the same) only matter to ``class_name``.
     numbers = [str(index) for index in range(len(read_old_classes(found)))]
-    return lambda backend: bnncore.load(found, network, numbers, backend)
+    return lambda backend: bnncore.load(found, topology=network, classes=numbers, backend=backend)
 
 
 def _set_in(place: Path, network: str) -> Path | None:

@@ -11,11 +11,12 @@ from bnnhw.network import Network
 from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 
-from bnncore.backends import Job, candidates
+from bnncore.backends import Job, choose
 from bnncore.conformance.outcome import CheckError, Seen
-from bnncore.conformance.subject import OfferedNetwork, Subject
+from bnncore.conformance.subject import Subject, label
 from bnncore.discovery.imports import import_function
-from bnncore.discovery.index import BACKENDS
+from bnncore.discovery.kinds import BACKEND
+from bnncore.discovery.resolve import Resolution
 from bnncore.errors import InputError
 from bnncore.formats.golden import parse_golden
 from bnncore.publishing.pack import golden_inputs
@@ -57,14 +58,14 @@ def check_golden_vectors(subject: Subject) -> Seen:
         inputs, expected = _golden(network)
         if not len(np.unique(expected, axis=0)) > 1:
             raise CheckError(
-                f"{network.label}: all golden scores are the same; the weights do not react to any input"
+                f"{label(network)}: all golden scores are the same; the weights do not react to any input"
             )
         ran = []
         for name in _backends(subject, network):
             with subject.open(network, name) as classifier:
                 classifier.selftest()
             ran.append(name)
-        found.append(f"{network.label}: {len(inputs)} vectors on {', '.join(ran)}")
+        found.append(f"{label(network)}: {len(inputs)} vectors on {', '.join(ran)}")
     return _seen(found)
 
 
@@ -92,8 +93,10 @@ def check_isolation(subject: Subject) -> Seen:
                 each for each in (answers[0], *answers[2:]) if not np.array_equal(each, expected[:, :width])
             ]
             if wrong or not np.array_equal(answers[1], scores(other, inputs)):
-                raise CheckError(f"{network.label}, backend {name!r}: answers change when another network runs")
-        found.append(network.label)
+                raise CheckError(
+                    f"{label(network)}, backend {name!r}: answers change when another network runs"
+                )
+        found.append(label(network))
     return _seen(found)
 
 
@@ -108,9 +111,9 @@ def check_threads(subject: Subject) -> Seen:
             answers = np.concatenate(parts)
             if not np.array_equal(answers, expected[:, : answers.shape[1]]):
                 raise CheckError(
-                    f"{network.label}, backend {name!r}: other answers from {_THREADS} threads at once"
+                    f"{label(network)}, backend {name!r}: other answers from {_THREADS} threads at once"
                 )
-        found.append(f"{network.label} from {_THREADS} threads")
+        found.append(f"{label(network)} from {_THREADS} threads")
     return _seen(found)
 
 
@@ -118,7 +121,7 @@ def check_backends(subject: Subject) -> Seen:
     """Check that the distribution's own backends keep the contract of an executor, or say why they cannot run."""
     found = []
     state: Any = "ok"
-    for claim in subject.of(BACKENDS):
+    for claim in subject.of(BACKEND):
         backend = subject.registry.backend(claim.name)
         ran = []
         obstacle = None
@@ -179,11 +182,11 @@ def _check_executor(backend: Backend, network: Network, job: Job) -> None:
     executor.close()
 
 
-def _golden(network: OfferedNetwork) -> tuple[Any, Any]:
+def _golden(network: Resolution) -> tuple[Any, Any]:
     resource = network.parameters.golden
     if resource is None:
         raise CheckError(
-            f"{network.label}: no golden vectors; bnncore pack writes them, name them in Parameters"
+            f"{label(network)}: no golden vectors; bnncore pack writes them, name them in Parameters"
         )
     return parse_golden(read_resource(resource), str(resource_path(resource)), network.topology)
 
@@ -193,10 +196,10 @@ def _singles(inputs: Any) -> list[Any]:
     return [inputs[index : index + 1] for index in range(len(inputs))]
 
 
-def _backends(subject: Subject, network: OfferedNetwork) -> list[str]:
+def _backends(subject: Subject, network: Resolution) -> list[str]:
     """Return the names of the backends that can run a network here."""
     with subject.open(network, "auto") as classifier:
-        found = candidates(subject.registry, classifier.job)
+        found = choose(subject.registry, classifier.job)
     return [each.backend.name for each in found if each.obstacle is None]
 
 
@@ -205,7 +208,7 @@ def _job(network: Network, like: Job | None = None) -> Job:
         topology=network.topology,
         network=lambda: network,
         parameters_id=f"random {id(network)}",
-        bitstream=like.bitstream if like else lambda board: None,
+        find_bitstream=like.find_bitstream if like else lambda board: None,
         board=like.board if like else None,
     )
 

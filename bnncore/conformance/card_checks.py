@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bnncore.conformance.outcome import CheckError, Seen
-from bnncore.conformance.subject import OfferedNetwork, Subject
+from bnncore.conformance.subject import Subject, label
 from bnncore.errors import ResourceError
 from bnncore.formats.card import Card, parse_card
-from bnncore.publishing.pack import CARD, network_figures
-from bnncore.records import Resource
-from bnncore.resources import packaged, read_resource, resource_path
+from bnncore.publishing.pack import network_figures
+from bnncore.resources import read_resource, resource_path
 
 __all__ = ["check_card"]
 
@@ -20,7 +19,10 @@ def check_card(subject: Subject) -> Seen:
     measured: list[str] = []
     unmeasured: list[str] = []
     for network in subject.networks:
-        resource = _card(subject, network)
+        try:
+            resource = network.card
+        except ResourceError as error:
+            raise CheckError(f"{label(network)}: no card beside its parameters: {error}") from error
         where = str(resource_path(resource))
         card = parse_card(read_resource(resource), where)
         _check_text(card, where)
@@ -34,21 +36,10 @@ def check_card(subject: Subject) -> Seen:
         for metric in metrics:
             if metric.samples < 1 or (metric.name == "accuracy" and not 0 <= metric.value <= 1):
                 raise CheckError(f"{where}: metric {metric} is impossible; accuracies are from 0 to 1")
-        (measured if metrics else unmeasured).append(network.label)
+        (measured if metrics else unmeasured).append(label(network))
     if unmeasured:
         return Seen(f"complete, but no figure was measured for {', '.join(unmeasured)}", "note")
     return Seen(f"complete, with measured figures for {', '.join(measured)}")
-
-
-def _card(subject: Subject, network: OfferedNetwork) -> Resource:
-    """Return the card of a network: the dataset's, or that of the package with the parameters."""
-    own = {dataset.name for dataset in subject.datasets}
-    if network.dataset.name in own:
-        return network.dataset.card
-    try:
-        return packaged(network.parameters.resource.package, CARD)
-    except ResourceError as error:
-        raise CheckError(f"{network.label}: no {CARD} beside its parameters: {error}") from error
 
 
 def _check_text(card: Card, where: str) -> None:

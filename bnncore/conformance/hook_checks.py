@@ -7,11 +7,12 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bnncore import hookspecs
 from bnncore.conformance.outcome import CheckError, Seen
-from bnncore.conformance.subject import Subject
-from bnncore.discovery.index import BACKENDS, BITSTREAMS, DATASETS, PARAMETERS, TOPOLOGIES
+from bnncore.conformance.subject import Subject, label
+from bnncore.discovery.kinds import PARAMETERS, PREPROCESSING, Kind, kinds, offered_kinds
 from bnncore.discovery.source import hook_names
-from bnncore.hookspecs import API_LEVEL, PROJECT, Hooks
+from bnncore.hookspecs import API_LEVEL, PROJECT
 
 __all__ = [
     "check_api_level",
@@ -39,23 +40,21 @@ def check_signatures(subject: Subject) -> Seen:
         for name in dir(plugin):
             if name.startswith(f"{PROJECT}_") and callable(getattr(plugin, name)):
                 _check_signature(value, name, getattr(plugin, name))
-    for group, hook in _NEEDED.items():
-        if subject.of(group) and not any(hook == name for name, _ in _hooks(subject)):
-            raise CheckError(f"it declares names in {group} but has no hook {hook}")
+    for kind in offered_kinds():
+        if subject.of(kind) and not any(kind.hook == name for name, _ in _hooks(subject)):
+            raise CheckError(f"it declares names in {kind.group} but has no hook {kind.hook}")
     names = sorted({name for name, _ in _hooks(subject)})
     return Seen(", ".join(names))
 
 
 def check_results(subject: Subject) -> Seen:
     """Check that each name gets the record it promises; the registry checks the types."""
-    registry = subject.registry
-    found = [f"dataset {each.name}" for each in subject.datasets]
-    found += [f"topology {each.name}" for each in subject.topologies]
-    found += [f"parameters of {each.label}" for each in subject.networks]
-    for network in subject.networks:
-        registry.preprocessing(network.dataset, network.topology.name, subject.name)
-    found += [f"bitstream {claim.declared}" for claim, _ in subject.bitstreams]
-    found += [f"backend {registry.backend(claim.name).name}" for claim in subject.of(BACKENDS)]
+    found = []
+    for claim in subject.claims:
+        if claim.kind != PARAMETERS:
+            subject.registry.describe(claim)
+            found.append(f"{claim.kind.word} {claim.declared}")
+    found += [f"parameters of {label(each)}" for each in subject.networks]
     return Seen(", ".join(found))
 
 
@@ -63,7 +62,7 @@ def check_stable_results(subject: Subject) -> Seen:
     """Check that a hook answers the same question the same way twice."""
     asked = 0
     for name, function in _hooks(subject):
-        for arguments in _questions(subject, name):
+        for arguments in _questions(subject, _kind(name)):
             first, second = function(*arguments), function(*arguments)
             asked += 1
             if first != second:
@@ -77,8 +76,7 @@ def check_foreign_names(subject: Subject) -> Seen:
     """Check that every hook returns None for names that are not its own."""
     asked = 0
     for name, function in _hooks(subject):
-        count = len(inspect.signature(function).parameters)
-        for arguments in _foreign(subject, name, count):
+        for arguments in _foreign(subject, _kind(name)):
             asked += 1
             found = function(*arguments)
             if found is not None:
@@ -88,26 +86,18 @@ def check_foreign_names(subject: Subject) -> Seen:
     return Seen(f"None for {asked} foreign names")
 
 
-def _foreign(subject: Subject, hook: str, count: int) -> list[tuple[str, ...]]:
+def _foreign(subject: Subject, kind: Kind) -> list[tuple[str, ...]]:
     """Return arguments that are nobody's, also such that are half the plugin's own."""
-    result = [(_FOREIGN,) * count]
-    if hook == "bnncore_parameters":
-        for network in subject.networks:
-            result += [(network.dataset.name, _FOREIGN), (_FOREIGN, network.topology.name)]
-    if hook == "bnncore_bitstream":
-        for claim in subject.of(BITSTREAMS):
-            topology, _, board = claim.declared.partition(".")
-            result += [(topology, _FOREIGN), (_FOREIGN, board)]
+    result = [(_FOREIGN,) * len(kind.parts)]
+    # How pictures are prepared may be said for a dataset on any network.
+    if len(kind.parts) > 1 and kind != PREPROCESSING:
+        for own in _questions(subject, kind):
+            result += [(*own[:at], _FOREIGN, *own[at + 1 :]) for at in range(len(own))]
     return result
 
 
-_NEEDED = {
-    DATASETS: "bnncore_dataset",
-    PARAMETERS: "bnncore_parameters",
-    TOPOLOGIES: "bnncore_topology",
-    BITSTREAMS: "bnncore_bitstream",
-    BACKENDS: "bnncore_backend",
-}
+def _kind(hook: str) -> Kind:
+    return next(kind for kind in kinds() if kind.hook == hook)
 
 
 def _level(plugin: object) -> Any:
@@ -129,7 +119,7 @@ def _check_signature(value: str, name: str, function: Any) -> None:
         raise CheckError(f"{where} is no hook of the contract; the hooks are {', '.join(hook_names())}")
     if not isinstance(function, (types.FunctionType, types.MethodType)) or not hasattr(function, _MARK):
         raise CheckError(f"{where} is not marked; decorate it with @bnncore.hookimpl")
-    expected = tuple(inspect.signature(getattr(Hooks, name)).parameters)[1:]
+    expected = tuple(inspect.signature(getattr(hookspecs.Hooks, name)).parameters)[1:]
     parameters = inspect.signature(function).parameters
     if tuple(parameters) != expected:
         raise CheckError(f"{where}({', '.join(parameters)}) must be {name}({', '.join(expected)})")
@@ -138,14 +128,9 @@ def _check_signature(value: str, name: str, function: Any) -> None:
             raise CheckError(f"{where}: argument {parameter.name!r} has a default value; remove it")
 
 
-def _questions(subject: Subject, hook: str) -> list[tuple[str, ...]]:
+def _questions(subject: Subject, kind: Kind) -> list[tuple[str, ...]]:
     """Return the arguments with which bnncore will call a hook of this distribution."""
-    if hook == "bnncore_dataset":
-        return [(claim.name,) for claim in subject.of(DATASETS)]
-    if hook in ("bnncore_parameters", "bnncore_preprocessing"):
-        return [(each.dataset.name, each.topology.name) for each in subject.networks]
-    if hook == "bnncore_topology":
-        return [(claim.declared,) for claim in subject.of(TOPOLOGIES)]
-    if hook == "bnncore_bitstream":
-        return [tuple(claim.declared.split(".")) for claim in subject.of(BITSTREAMS)]
-    return [(claim.name,) for claim in subject.of(BACKENDS)]
+    if kind in (PARAMETERS, PREPROCESSING):
+        # A dataset's own parameters are offered by its name alone.
+        return [(each.owner.name, each.topology.name) for each in subject.networks]
+    return [tuple(claim.parts.values()) for claim in subject.of(kind)]

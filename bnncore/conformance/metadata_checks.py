@@ -6,7 +6,8 @@ import re
 
 from bnncore.conformance.outcome import CheckError, Seen
 from bnncore.conformance.subject import Subject
-from bnncore.discovery.index import BITSTREAMS, DATASETS, GROUPS, PARAMETERS, same_distribution
+from bnncore.discovery.index import same_distribution
+from bnncore.discovery.kinds import DATASET, offered_kinds
 
 __all__ = ["check_conflicts", "check_contents", "check_description", "check_names", "check_requirements"]
 
@@ -15,23 +16,17 @@ _OWN = ("bnncore", "bnncore-hw")
 
 def check_names(subject: Subject) -> Seen:
     """Check that groups exist, and that names are spelt as bnncore will compare them."""
+    groups = [kind.group for kind in offered_kinds() if kind.group]
     for entry in subject.distribution.entry_points:
-        if entry.group.startswith("bnncore.") and entry.group not in GROUPS:
+        if entry.group.startswith("bnncore.") and entry.group not in groups:
             raise CheckError(
-                f"entry-point group {entry.group!r} does not exist; the groups are {', '.join(GROUPS)}"
+                f"entry-point group {entry.group!r} does not exist; the groups are {', '.join(groups)}"
             )
-    for fault in subject.registry.index.faults:
-        if fault.startswith(f"{subject.name} "):
-            raise CheckError(fault)
+    if subject.faults:
+        raise CheckError("; ".join(subject.faults))
     for claim in subject.claims:
-        if claim.group == DATASETS and claim.declared != claim.name:
+        if claim.kind == DATASET and claim.declared != claim.name:
             raise CheckError(f"dataset {claim.declared!r} must be spelt {claim.name!r} in its entry point")
-        dotted = claim.group in (BITSTREAMS, PARAMETERS)
-        if dotted != ("." in claim.name):
-            form = {BITSTREAMS: "<topology>.<board>", PARAMETERS: "<dataset>.<topology>"}.get(
-                claim.group, "a name without a dot"
-            )
-            raise CheckError(f"{claim.declared!r} in {claim.group} must be {form}")
     names = ", ".join(claim.declared for claim in subject.claims)
     if not subject.name.lower().startswith("bnn") and subject.name not in _OWN:
         return Seen(f"offers {names}; call the distribution bnn-… so that people find it", "note")
@@ -99,8 +94,8 @@ def check_conflicts(subject: Subject) -> Seen:
     for claim in subject.claims:
         if claim.blocked:
             raise CheckError(f"{claim.declared!r} is blocked: {claim.blocked}")
-        for other in subject.registry.index.of(claim.group, claim.name):
-            if claim.group != PARAMETERS and not same_distribution(other.distribution, subject.name):
+        for other in subject.registry.index.of(claim.kind, claim.name):
+            if not claim.kind.shared and not same_distribution(other.distribution, subject.name):
                 rivals.append(f"{claim.declared!r} by {other.owner}")
     if rivals:
         raise CheckError(f"also offered: {', '.join(rivals)}; choose another name or uninstall the other one")

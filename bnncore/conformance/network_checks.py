@@ -6,7 +6,7 @@ from bnnhw.reference import scores
 from bnnhw.topology import first_difference, matrix_stages
 
 from bnncore.conformance.outcome import CheckError, Seen
-from bnncore.conformance.subject import Subject
+from bnncore.conformance.subject import Subject, label
 from bnncore.discovery.names import canonical
 from bnncore.errors import BnnError
 from bnncore.formats.classes import parse_classes
@@ -25,7 +25,7 @@ def check_classes(subject: Subject) -> Seen:
     for network in subject.networks:
         resource = network.dataset.classes
         classes = parse_classes(read_resource(resource), str(resource_path(resource)), network.topology.outputs)
-        found.append(f"{network.label}: {len(classes)} classes for {network.topology.outputs} outputs")
+        found.append(f"{label(network)}: {len(classes)} classes for {network.topology.outputs} outputs")
     if not found:
         return Seen("offers no dataset or parameters", "skipped")
     return Seen("; ".join(found))
@@ -93,15 +93,15 @@ def check_parameters(subject: Subject) -> Seen:
         if parameters.topology_digest != topology.digest or made_for.digest != topology.digest:
             difference = first_difference(topology, made_for)
             raise CheckError(
-                f"{network.label}: declared for digest {parameters.topology_digest[:12]}…, the topology has "
+                f"{label(network)}: declared for digest {parameters.topology_digest[:12]}…, the topology has "
                 f"{topology.digest}: {difference or 'the file fits; correct topology_digest in its hook'}"
             )
         try:
             classifier = subject.open(network)
             classifier.job.network()
         except BnnError as error:
-            raise CheckError(f"{network.label}: {error}") from error
-        found.append(f"{network.label}: {topology.weights:,} weights in {parameters.resource.size:,} bytes")
+            raise CheckError(f"{label(network)}: {error}") from error
+        found.append(f"{label(network)}: {topology.weights:,} weights in {parameters.resource.size:,} bytes")
     if not found:
         return Seen("offers no parameters", "skipped")
     return Seen("; ".join(found))

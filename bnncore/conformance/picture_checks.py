@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from bnncore.conformance.outcome import CheckError, Seen
-from bnncore.conformance.subject import Subject
+from bnncore.conformance.subject import Subject, label
 from bnncore.errors import InputError
-from bnncore.pictures.preprocessing import Pipeline, default_preprocessing
+from bnncore.pictures.preprocessing import Pipeline
 
 __all__ = ["awkward_pictures", "check_preprocessing"]
 
@@ -55,11 +55,10 @@ def check_preprocessing(subject: Subject) -> Seen:
     refused = count = 0
     for network in subject.networks:
         given = network.topology.input
-        declared = subject.registry.preprocessing(network.dataset, network.topology.name, subject.name)
-        pipeline = Pipeline(declared or default_preprocessing(given), given)
+        pipeline = Pipeline(network.preprocessing, given)
         for name, picture in awkward_pictures():
             picture.load()
-            where = f"{network.label}: a picture that is {name}"
+            where = f"{label(network)}: a picture that is {name}"
             try:
                 first, second = pipeline(picture), pipeline(picture)
             except InputError as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import operator
 from collections.abc import Iterator
 from functools import cached_property
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -13,40 +11,25 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from attrs import frozen
 from bnnhw.topology import Topology
 
 from bnncore.classifier import Classifier
 from bnncore.conformance.outcome import CheckError
-from bnncore.discovery.index import (
-    BITSTREAMS,
-    DATASETS,
-    GROUPS,
-    PARAMETERS,
-    TOPOLOGIES,
-    Claim,
-    same_distribution,
-)
-from bnncore.discovery.names import canonical
+from bnncore.discovery.imports import import_object, module_of
+from bnncore.discovery.index import Claim, same_distribution
+from bnncore.discovery.kinds import BITSTREAM, DATASET, PARAMETERS, TOPOLOGY, Kind, offered_kinds
 from bnncore.discovery.registry import Registry
-from bnncore.opening import open_classifier
-from bnncore.records import Bitstream, Dataset, Parameters, Resource
+from bnncore.discovery.resolve import Resolution, resolve
+from bnncore.opening import open_resolved
+from bnncore.options import Options
+from bnncore.records import Bitstream, Dataset, Resource
 
-__all__ = ["OfferedNetwork", "Subject"]
+__all__ = ["Subject", "label"]
 
 
-@frozen(kw_only=True)
-class OfferedNetwork:
-    """Parameters that the distribution offers, with what they are for."""
-
-    dataset: Dataset
-    topology: Topology
-    parameters: Parameters
-
-    @property
-    def label(self) -> str:
-        """Dataset and topology, as outcomes name them."""
-        return f"{self.dataset.name} on {self.topology.name}"
+def label(found: Resolution) -> str:
+    """Return dataset and topology, as findings name the parameters of one."""
+    return f"{found.dataset.name} on {found.topology.name}"
 
 
 class Subject:
@@ -74,20 +57,22 @@ class Subject:
         self.claims: tuple[Claim, ...] = tuple(
             claim for claim in self.registry.index.claims if same_distribution(claim.distribution, self.name)
         )
-        if not self.claims:
+        self.faults = tuple(each for each in self.registry.index.faults if each.startswith(f"{self.name} "))
+        if not self.claims and not self.faults:
+            groups = ", ".join(str(kind.group) for kind in offered_kinds())
             raise CheckError(
                 f"{self.name} {self.version} offers nothing to bnncore; declare an entry point in one of the "
-                f"groups {', '.join(GROUPS)}"
+                f"groups {groups}"
             )
 
-    def of(self, group: str) -> tuple[Claim, ...]:
-        """Return its claims in one group."""
-        return tuple(claim for claim in self.claims if claim.group == group)
+    def of(self, kind: Kind) -> tuple[Claim, ...]:
+        """Return its claims of one kind."""
+        return tuple(claim for claim in self.claims if claim.kind == kind)
 
     @property
     def packages(self) -> tuple[str, ...]:
         """Import names of the top-level packages that its entry points name."""
-        return tuple(sorted({claim.value.partition(":")[0].strip().split(".")[0] for claim in self.claims}))
+        return tuple(sorted({module_of(claim.value).split(".")[0] for claim in self.claims}))
 
     @property
     def editable(self) -> bool:
@@ -110,44 +95,32 @@ class Subject:
     @cached_property
     def plugins(self) -> dict[str, object]:
         """The plugin objects behind its entry points, imported."""
-        return {claim.value: _import(claim.value) for claim in self.claims}
+        return {claim.value: import_object(claim.value) for claim in self.claims}
 
     @cached_property
     def datasets(self) -> tuple[Dataset, ...]:
         """The datasets that it offers."""
-        return tuple(self.registry.dataset(claim.name) for claim in self.of(DATASETS))
+        return tuple(self.registry.dataset(claim.name) for claim in self.of(DATASET))
 
     @cached_property
     def topologies(self) -> tuple[Topology, ...]:
         """The topologies that it offers."""
-        return tuple(self.registry.topology(claim.declared) for claim in self.of(TOPOLOGIES))
+        return tuple(self.registry.topology(claim.declared) for claim in self.of(TOPOLOGY))
 
     @cached_property
     def bitstreams(self) -> tuple[tuple[Claim, Bitstream], ...]:
         """The bitstreams that it offers, with their claims."""
-        found = []
-        for claim in self.of(BITSTREAMS):
-            topology, _, board = claim.declared.partition(".")
-            record = self.registry.bitstream(topology, board)
-            if record is None:
-                raise CheckError(
-                    f"{self.name} declares bitstream {claim.declared!r} but its hook returned None for it"
-                )
-            found.append((claim, record))
-        return tuple(found)
+        return tuple((claim, self.registry.describe(claim)) for claim in self.of(BITSTREAM))
 
     @cached_property
-    def networks(self) -> tuple[OfferedNetwork, ...]:
-        """The parameters that it offers, for its own datasets and for others'."""
+    def networks(self) -> tuple[Resolution, ...]:
+        """What the parameters that it offers, for its own datasets and for others', are resolved to."""
         found = []
-        names = {canonical(claim.declared.partition(".")[0]) for claim in self.of(PARAMETERS)}
-        for name in sorted(names | {claim.name for claim in self.of(DATASETS)}):
-            dataset = self.registry.dataset(name)
-            for topology, claims in self.registry.offers(dataset).claims.items():
+        names = {claim.parts["dataset"] for claim in self.of(PARAMETERS)}
+        for name in sorted(names | {claim.name for claim in self.of(DATASET)}):
+            for topology, claims in self.registry.offers(self.registry.dataset(name)).claims.items():
                 if any(same_distribution(claim.distribution, self.name) for claim in claims):
-                    record = self.registry.topology(topology)
-                    parameters = self.registry.parameters(dataset, record.name, self.name)
-                    found.append(OfferedNetwork(dataset=dataset, topology=record, parameters=parameters))
+                    found.append(resolve(self.registry, name, topology=topology, distribution=self.name))
         return tuple(found)
 
     def resources(self) -> Iterator[tuple[str, Resource]]:
@@ -156,9 +129,9 @@ class Subject:
             yield f"classes of {dataset.name}", dataset.classes
             yield f"card of {dataset.name}", dataset.card
         for network in self.networks:
-            yield f"parameters of {network.label}", network.parameters.resource
+            yield f"parameters of {label(network)}", network.parameters.resource
             if network.parameters.golden is not None:
-                yield f"golden vectors of {network.label}", network.parameters.golden
+                yield f"golden vectors of {label(network)}", network.parameters.golden
         for claim, bitstream in self.bitstreams:
             # What users bring themselves is no business of the distribution.
             if isinstance(bitstream.bit, Resource):
@@ -166,18 +139,6 @@ class Subject:
             if isinstance(bitstream.hwh, Resource):
                 yield f"hand-off file of {claim.declared}", bitstream.hwh
 
-    def open(self, network: OfferedNetwork, backend: str = "numpy") -> Classifier:
+    def open(self, network: Resolution, backend: str = "numpy") -> Classifier:
         """Return a classifier with parameters of this distribution."""
-        return open_classifier(
-            self.registry,
-            network.dataset.name,
-            topology=network.topology.name,
-            source=self.name,
-            backend=backend,
-        )
-
-
-def _import(value: str) -> object:
-    module, _, attribute = value.partition(":")
-    plugin: object = importlib.import_module(module.strip())
-    return operator.attrgetter(attribute.strip())(plugin) if attribute.strip() else plugin
+        return open_resolved(self.registry, network, Options(backend=backend))

@@ -14,7 +14,7 @@ from attrs import frozen
 from bnnhw.executor import Executor, single_way
 from PIL import Image
 
-from bnncore.backends import Candidate, candidates, open_executor
+from bnncore.backends import Candidate, choose, open_executor
 from bnncore.classifier import Classifier
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BackendError
@@ -68,7 +68,7 @@ def measure(
     batch: int = 128,
     seconds: float = 1.0,
 ) -> Iterator[Measurement | Skipped]:
-    """Measure every backend that can run a classifier's network here, best first.
+    """Measure every backend that can run a classifier's network here, best first; the one asked for, if one was.
 
     Args:
         registry: offers the backends.
@@ -88,7 +88,10 @@ def measure(
     # Images that differ, so that no backend can profit from a cache of answers.
     images = np.random.default_rng(0).integers(0, 256, (batch, *one.shape), np.uint8)
     images[0] = one
-    for candidate in candidates(registry, job):
+    asked = classifier.options.backend
+    for candidate in choose(registry, job, asked):
+        if asked not in ("auto", candidate.backend.name):
+            continue
         if candidate.obstacle is not None:
             yield Skipped(backend=candidate.backend.name, reason=candidate.obstacle)
             continue

@@ -10,14 +10,17 @@ from pathlib import Path
 
 from bnncore.boards import detection
 from bnncore.boards.bitstream_files import FOLDER, locate_bitstream
-from bnncore.boards.detection import Board, boards_of, detect, places
+from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.fpga import pynq_traps
+from bnncore.boards.matching import relatives
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.index import BITSTREAMS
-from bnncore.discovery.names import canonical, is_name
+from bnncore.discovery.index import Claim
+from bnncore.discovery.kinds import BITSTREAM
+from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BnnError
 from bnncore.files import cache_folder
+from bnncore.spelling import argument
 
 __all__ = ["examine_board"]
 
@@ -51,7 +54,8 @@ def _model(board: Board) -> Finding:
             "note",
             "board",
             f"{what}: its programmable logic is not known to bnncore, so the CPU does the work. Known are "
-            f"{', '.join(detection.PARTS)}; if yours has the part of one of these, name it with board=",
+            f"{', '.join(detection.PARTS)}; if yours has the part of one of these, name it with "
+            f"{argument('board')}",
         )
     return Finding("ok", "board", f"{what}, programmable logic {board.part}")
 
@@ -101,20 +105,19 @@ def _bitstreams(registry: Registry, board: Board) -> Iterator[Finding]:
         )
     seen = set()
     # The board's own first, then those of its relatives with the same part.
-    for name in dict.fromkeys((board.name, *boards_of(board.part or ""))):
-        for claim in registry.index.of(BITSTREAMS):
-            topology, _, place = claim.declared.partition(".")
-            if claim.blocked or topology in seen or not is_name(name) or canonical(place) != canonical(name):
+    for name in relatives(board):
+        for claim in registry.index.of(BITSTREAM):
+            topology, place = claim.parts["topology"], claim.parts["board"]
+            if claim.blocked or topology in seen or canonical(place) != canonical(name):
                 continue
             seen.add(topology)
-            yield _bitstream(registry, claim.declared, topology, place)
+            yield _bitstream(registry, claim)
 
 
-def _bitstream(registry: Registry, declared: str, topology: str, place: str) -> Finding:
-    subject = f"bitstream {declared}"
+def _bitstream(registry: Registry, claim: Claim) -> Finding:
+    subject = f"bitstream {claim.declared}"
     try:
-        record = registry.bitstream(topology, place)
-        found = locate_bitstream(record) if record else None
+        found = locate_bitstream(registry.describe(claim))
     except BnnError as error:
         return Finding("problem", subject, str(error))
     if found is not None:

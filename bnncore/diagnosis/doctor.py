@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from bnncore.backends import candidates
+from bnncore.backends import choose
 from bnncore.diagnosis.board import examine_board
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.index import DATASETS, TOPOLOGIES
+from bnncore.discovery.index import Claim
+from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BnnError
 from bnncore.opening import open_classifier
+from bnncore.options import Options
 
 __all__ = ["Finding", "examine"]
 
@@ -45,10 +47,11 @@ def examine(registry: Registry) -> Iterator[Finding]:
     for claim in registry.index.claims:
         if claim.blocked:
             yield Finding("note", f"{claim.group} {claim.declared}", f"blocked: {claim.blocked}")
-    for name in registry.index.names(TOPOLOGIES):
-        yield _topology(registry, name)
-    for name in registry.index.names(DATASETS):
-        yield _dataset(registry, name)
+    for claim in registry.index.of(TOPOLOGY):
+        if not claim.blocked:
+            yield _topology(registry, claim)
+    for name in registry.index.names(DATASET):
+        yield from _dataset(registry, name)
     yield from _backends(registry)
     yield _kernels()
 
@@ -64,36 +67,47 @@ def _libraries() -> Iterator[Finding]:
                 yield Finding("problem", distribution, f"not installed; pip install {distribution}")
 
 
-def _topology(registry: Registry, name: str) -> Finding:
+def _topology(registry: Registry, claim: Claim) -> Finding:
     try:
-        topology = registry.topology(name)
+        topology = registry.topology(claim.name)
     except BnnError as error:
-        return Finding("problem", f"topology {name}", str(error))
-    owner = registry.owner(TOPOLOGIES, name).owner
-    return Finding("ok", f"topology {topology.name}", f"{topology.weights:,} weights, from {owner}")
+        return Finding("problem", f"topology {claim.name}", str(error))
+    return Finding("ok", f"topology {topology.name}", f"{topology.weights:,} weights, from {claim.owner}")
 
 
-def _dataset(registry: Registry, name: str) -> Finding:
-    """Open a dataset on the reference and replay its golden vectors on every topology."""
+def _dataset(registry: Registry, name: str) -> Iterator[Finding]:
+    """Replay the golden vectors of all parameters of a dataset on the reference: its own, then those of others."""
     try:
-        tested = []
-        for topology in registry.dataset(name).topologies:
-            with open_classifier(registry, name, backend="numpy", topology=topology) as classifier:
-                vectors = classifier.selftest().vectors
-            tested.append(f"{topology}: {vectors} golden vectors agree")
+        dataset = registry.dataset(name)
+        offers = registry.offers(dataset)
+        tested = [_replayed(registry, name, topology) for topology in dataset.topologies]
     except BnnError as error:
-        return Finding("problem", f"dataset {name}", str(error))
-    return Finding("ok", f"dataset {name}", "; ".join(tested))
+        yield Finding("problem", f"dataset {name}", str(error))
+        return
+    yield Finding("ok", f"dataset {name}", "; ".join(tested))
+    for topology, claims in offers.claims.items():
+        for claim in claims:
+            if claim != offers.own:
+                subject = f"parameters {name}.{topology} of {claim.distribution}"
+                try:
+                    yield Finding("ok", subject, _replayed(registry, name, topology, claim.distribution))
+                except BnnError as error:
+                    yield Finding("problem", subject, str(error))
+
+
+def _replayed(registry: Registry, name: str, topology: str, distribution: str | None = None) -> str:
+    options = Options(backend="numpy")
+    with open_classifier(registry, name, options, topology=topology, distribution=distribution) as classifier:
+        return f"{topology}: {classifier.selftest().vectors} golden vectors agree"
 
 
 def _backends(registry: Registry) -> Iterator[Finding]:
-    names = registry.index.names(DATASETS)
-    for name in names:
+    for name in registry.index.names(DATASET):
         try:
             job = open_classifier(registry, name).job
         except BnnError:
             continue
-        for candidate in candidates(registry, job):
+        for candidate in choose(registry, job):
             backend = candidate.backend
             if candidate.obstacle is None:
                 yield Finding("ok", f"backend {backend.name}", backend.summary or "can run")

@@ -1,186 +1,96 @@
-"""Where each part of a classifier comes from, what else was considered, and why that lost."""
+"""Where each part of a classifier comes from, what else was considered, and why that lost.
+
+Nothing is decided here: the resolution, ``bnncore.backends.choose`` and ``bnncore.boards.matching`` are those that the
+classifier itself runs by.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import frozen
-
-from bnncore.backends import candidates
-from bnncore.discovery.index import BACKENDS, BITSTREAMS, DATASETS, TOPOLOGIES, Claim
+from bnncore.backends import Job, choose
+from bnncore.boards.matching import board_of, match_bitstream, relatives
+from bnncore.classifier import Classifier
+from bnncore.discovery.index import Claim
+from bnncore.discovery.kinds import BACKEND, BITSTREAM, PARAMETERS, TOPOLOGY
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
-from bnncore.opening import open_classifier
-from bnncore.records import Preprocessing
+from bnncore.discovery.resolve import Choice
+from bnncore.errors import BnnError
 
 __all__ = ["Choice", "explain"]
 
 
-@frozen(kw_only=True)
-class Choice:
-    """One thing that was considered for one part.
-
-    Attributes:
-        part: ``dataset``, ``parameters``, ``topology``, ``preprocessing``, ``bitstream`` or ``backend``.
-        what: its name.
-        owner: distribution and version that offer it.
-        chosen: whether it is used.
-        reason: why it is, or why it is not.
-    """
-
-    part: str
-    what: str
-    owner: str
-    chosen: bool
-    reason: str
-
-
-def explain(
-    registry: Registry,
-    name: str,
-    *,
-    topology: str | None = None,
-    source: str | None = None,
-    board: str | None = None,
-) -> tuple[Choice, ...]:
-    """Return every choice behind ``bnncore.get``, for each part the chosen one first.
+def explain(registry: Registry, classifier: Classifier) -> tuple[Choice, ...]:
+    """Return every choice behind a classifier, for each part the chosen one first; opens no backend.
 
     Args:
-        registry: where to look.
-        name: of the dataset.
-        topology: as in ``get``.
-        source: as in ``get``.
-        board: name of a board, for its bitstream and what the FPGA backend says of it; None for this machine.
-
-    Raises:
-        BnnError: as ``get`` would, if the name cannot be resolved.
+        registry: that the classifier was made with.
+        classifier: from ``bnncore.get`` or ``bnncore.load``, with the options that shall be explained.
     """
-    dataset = registry.dataset(name)
-    network = registry.topology(registry.choose_topology(dataset, topology, source))
-    choices = [
-        *_named(registry, "dataset", DATASETS, dataset.name),
-        *_parameters(registry, name, network.name, source),
-        *_named(registry, "topology", TOPOLOGIES, network.name),
-        _preprocessing(registry, name, network.name, source),
-        *_bitstreams(registry, network.name, board),
-        *_backends(registry, name, network.name, source, board),
-    ]
-    return tuple(choices)
+    job, found = classifier.job, classifier.resolution
+    parts = _loaded(classifier) if found is None else found.choices()
+    return (*parts, *_bitstreams(registry, job), *_backends(registry, job, classifier.options.backend))
 
 
-def _named(registry: Registry, part: str, group: str, name: str) -> Iterator[Choice]:
-    """Yield the owner of a name, then those that are blocked; several owners are an error before this."""
-    owner = registry.owner(group, name)
-    yield Choice(
-        part=part, what=owner.declared, owner=owner.owner, chosen=True, reason="the only one of this name"
-    )
-    for claim in registry.index.of(group, owner.name):
-        if claim.blocked:
-            yield Choice(part=part, what=claim.declared, owner=claim.owner, chosen=False, reason=claim.blocked)
+def _loaded(classifier: Classifier) -> Iterator[Choice]:
+    """Yield the parts of parameters that were loaded from a path, which no plugin offers."""
+    for kind, what in ((PARAMETERS, classifier.name), (TOPOLOGY, classifier.topology.name)):
+        yield Choice(part=kind.word, what=what, owner="your files", chosen=True, reason="loaded by its path")
 
 
-def _parameters(registry: Registry, name: str, topology: str, source: str | None) -> Iterator[Choice]:
-    dataset = registry.dataset(name)
-    offers = registry.offers(dataset)
-    chosen = offers.choose_owner(topology, source)
-    if source is not None:
-        reason = "named as source"
-    elif chosen == offers.own:
-        reason = "the dataset's own go first"
-    else:
-        reason = "the only ones for this topology"
-    record = registry.parameters(dataset, topology, source)
-    what = f"{topology}: {record.resource.path}"
-    yield Choice(part="parameters", what=what, owner=chosen.owner, chosen=True, reason=reason)
-    for offered, claims in offers.claims.items():
-        for claim in claims:
-            same = canonical(offered) == canonical(topology)
-            if same and claim == chosen:
-                continue
-            ask = f"source={claim.distribution!r}" if same else f"topology={offered!r}"
-            yield Choice(
-                part="parameters", what=offered, owner=claim.owner, chosen=False, reason=f"taken with {ask}"
-            )
-
-
-def _preprocessing(registry: Registry, name: str, topology: str, source: str | None) -> Choice:
-    found = registry.prepared(registry.dataset(name), topology, source)
-    if found is None:
-        from bnncore.pictures.preprocessing import default_preprocessing
-
-        given = registry.topology(topology).input
-        return Choice(
-            part="preprocessing",
-            what=_steps(default_preprocessing(given)),
-            owner=registry.owner(TOPOLOGIES, topology).owner,
-            chosen=True,
-            reason="the default of the network's input; the plugins declare none",
-        )
-    claim, declared = found
-    return Choice(
-        part="preprocessing",
-        what=_steps(declared),
-        owner=claim.owner,
-        chosen=True,
-        reason="declared by its plugin",
-    )
-
-
-def _steps(declared: Preprocessing) -> str:
-    return declared.function or ", ".join(step.operation for step in declared.steps)
-
-
-def _bitstreams(registry: Registry, topology: str, board: str | None) -> Iterator[Choice]:
+def _bitstreams(registry: Registry, job: Job) -> Iterator[Choice]:
     """Yield the bitstreams of the topology; for a board also those of other topologies on it."""
-    wanted = None if board is None else canonical(board)
-    for claim in sorted(registry.index.of(BITSTREAMS), key=lambda each: not _serves(each, topology, wanted)):
-        network, _, made_for = claim.name.partition(".")
-        fits = network == canonical(topology)
-        here = wanted is None or made_for == wanted
-        if not fits and not (wanted is not None and here):
+    topology, board = job.topology.name, board_of(job)
+    names = () if board is None else relatives(board)
+    used, problem = None, None
+    if board is not None:
+        try:
+            matched = match_bitstream(job, board)
+        except BnnError as error:
+            problem = str(error)
+        else:
+            used = None if matched is None else canonical(f"{topology}.{matched[0]}")
+    for claim in sorted(registry.index.of(BITSTREAM), key=lambda each: each.name != used or bool(each.blocked)):
+        fits = canonical(claim.parts["topology"]) == canonical(topology)
+        place = claim.parts["board"]
+        here = canonical(place) in map(canonical, names if fits else names[:1])
+        if not (fits or here):
             continue
+        chosen = claim.name == used and not claim.blocked
         if claim.blocked:
-            reason, chosen = claim.blocked, False
+            reason = claim.blocked
         elif not fits:
-            reason, chosen = f"for another topology than {topology}", False
-        elif wanted is None:
-            reason, chosen = f"used on board {claim.declared.partition('.')[2]}", False
-        elif here:
-            reason, chosen = f"for {topology} on {board}", True
+            reason = f"for another topology than {topology}"
+        elif board is None:
+            reason = f"used on board {place}"
+        elif chosen:
+            same = canonical(place) == canonical(board.name)
+            reason = f"for {topology} on {place}" + ("" if same else f", which has the part of {board.name}")
         else:
-            reason, chosen = f"for another board than {board}", False
-        yield Choice(part="bitstream", what=claim.declared, owner=claim.owner, chosen=chosen, reason=reason)
+            reason = (problem if here else None) or f"for another board than {board.name}"
+        yield _choice(claim, chosen, reason)
 
 
-def _serves(claim: Claim, topology: str, board: str | None) -> bool:
-    return not claim.blocked and claim.name == f"{canonical(topology)}.{board}"
+def _choice(claim: Claim, chosen: bool, reason: str) -> Choice:
+    return Choice(part=claim.kind.word, what=claim.declared, owner=claim.owner, chosen=chosen, reason=reason)
 
 
-def _backends(
-    registry: Registry, name: str, topology: str, source: str | None, board: str | None
-) -> Iterator[Choice]:
-    classifier = open_classifier(registry, name, topology=topology, source=source, board=board)
-    found = False
-    considered = []
-    for candidate in candidates(registry, classifier.job):
-        backend = candidate.backend
-        chosen = candidate.obstacle is None and backend.priority > 0 and not found
-        found = found or chosen
-        if chosen:
-            reason = "the first that can run here"
-        elif candidate.obstacle is not None:
-            reason = candidate.obstacle
-        elif backend.priority > 0:
-            reason = "can run, but comes later"
-        else:
-            reason = f"can run, only with backend={backend.name!r}"
-        considered.append(
-            Choice(
-                part="backend",
-                what=backend.name,
-                owner=registry.owner(BACKENDS, backend.name).owner,
-                chosen=chosen,
-                reason=reason,
-            )
-        )
-    yield from sorted(considered, key=lambda choice: not choice.chosen)
+def _backends(registry: Registry, job: Job, asked: str) -> Iterator[Choice]:
+    candidates = {canonical(each.backend.name): each for each in choose(registry, job, asked)}
+    for name, candidate in sorted(candidates.items(), key=lambda each: not each[1].chosen):
+        yield _choice(registry.owner(BACKEND, name), candidate.chosen, candidate.reason)
+    for claim in registry.index.of(BACKEND):
+        if claim.blocked:
+            yield _choice(claim, False, claim.blocked)
+        elif claim.name not in candidates:
+            yield _choice(claim, False, _fault(registry, claim.name))
+
+
+def _fault(registry: Registry, name: str) -> str:
+    """Return why a backend was left out before it was asked whether it can run."""
+    try:
+        registry.backend(name)
+    except BnnError as error:
+        return str(error)
+    return "was left out, and works now"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import threading
 from typing import TypeVar
 
 import pluggy
 
+from bnncore import hookspecs
+from bnncore.discovery.imports import import_object
 from bnncore.discovery.index import Claim
 from bnncore.errors import PluginError
-from bnncore.hookspecs import API_LEVEL, PROJECT, Hooks
+from bnncore.hookspecs import API_LEVEL, PROJECT
 
 __all__ = ["PluginHost", "PluginWarning"]
 
@@ -32,7 +33,7 @@ class PluginHost:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(Hooks)
+        self._manager.add_hookspecs(hookspecs.Hooks)
         self._plugins: dict[tuple[str, str], object] = {}
         self._broken: dict[tuple[str, str], PluginError] = {}
         self._faults: dict[str, PluginError] = {}
@@ -89,11 +90,8 @@ class PluginHost:
         return self._plugins[key]
 
     def _import(self, claim: Claim) -> object:
-        module, _, attribute = claim.value.partition(":")
         try:
-            plugin: object = importlib.import_module(module.strip())
-            for name in filter(None, attribute.strip().split(".")):
-                plugin = getattr(plugin, name)
+            plugin: object = import_object(claim.value)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""Import paths like ``package.module:name``, as records carry them."""
+"""Import paths like ``package.module:name``, as entry points and records carry them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,27 @@ from typing import Any
 
 from bnncore.errors import PluginError
 
-__all__ = ["import_function"]
+__all__ = ["import_function", "import_object", "module_of", "split_path"]
+
+
+def split_path(path: str) -> tuple[str, tuple[str, ...]]:
+    """Return the module of an import path, and the names to look up in it, one after the other; maybe none."""
+    module, _, names = path.partition(":")
+    return module.strip(), tuple(filter(None, names.strip().split(".")))
+
+
+def module_of(path: str) -> str:
+    """Return the module of an import path."""
+    return split_path(path)[0]
+
+
+def import_object(path: str) -> Any:
+    """Return what is at an import path; whatever importing it raises, this raises."""
+    module, names = split_path(path)
+    found: Any = importlib.import_module(module)
+    for name in names:
+        found = getattr(found, name)
+    return found
 
 
 def import_function(path: str) -> Callable[..., Any]:
@@ -17,12 +37,11 @@ def import_function(path: str) -> Callable[..., Any]:
     Raises:
         PluginError: if it cannot be imported or cannot be called.
     """
-    module, _, name = path.partition(":")
     try:
-        target: Any = importlib.import_module(module)
-        for part in name.split("."):
-            target = getattr(target, part)
-    except Exception as error:
+        target = import_object(path)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise PluginError(f"{path!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not callable(target):
         raise PluginError(f"{path!r} is no function")

@@ -7,35 +7,19 @@ exception in any of them ends the host, and it drops the second plugin of a name
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from attrs import frozen
+from attrs import field, frozen
 
+from bnncore.discovery.kinds import DATASET, Kind, kind_of, offered_kinds
 from bnncore.discovery.names import canonical, is_name
+from bnncore.errors import BlockedError, ConflictError, UnknownNameError
 
-__all__ = [
-    "BACKENDS",
-    "BITSTREAMS",
-    "DATASETS",
-    "GROUPS",
-    "PARAMETERS",
-    "TOPOLOGIES",
-    "Claim",
-    "Index",
-    "blocks",
-    "same_distribution",
-]
-
-DATASETS = "bnncore.datasets"
-TOPOLOGIES = "bnncore.topologies"
-BITSTREAMS = "bnncore.bitstreams"
-BACKENDS = "bnncore.backends"
-# ``<dataset>.<topology>``: further parameters for somebody else's dataset.
-PARAMETERS = "bnncore.parameters"
-GROUPS = (DATASETS, TOPOLOGIES, BITSTREAMS, BACKENDS, PARAMETERS)
+__all__ = ["Claim", "Index", "blocks", "same_distribution"]
 
 _OWN = "bnncore"
 
@@ -45,7 +29,7 @@ class Claim:
     """One distribution's offer of one name.
 
     Attributes:
-        group: entry-point group, one of ``GROUPS``.
+        group: of the entry point.
         name: canonical.
         declared: as the entry point spells it.
         value: import path of the plugin.
@@ -61,9 +45,29 @@ class Claim:
     version: str
 
     @property
+    def kind(self) -> Kind:
+        """What is offered."""
+        return kind_of(self.group)
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The parts of the name by the arguments of its kind's hook, as the hook is given them."""
+        kind = self.kind
+        declared, compared = self.declared.split("."), self.name.split(".")
+        return {
+            part: spelt if part in kind.spelt else canonic
+            for part, spelt, canonic in zip(kind.parts, declared, compared)
+        }
+
+    @property
     def blocked(self) -> str | None:
         """Why it must not be imported now, or None; the environment is read at each look."""
         return blocks(self.distribution, self.name)
+
+    @property
+    def own(self) -> bool:
+        """Whether bnncore itself offers it."""
+        return _canonical_distribution(self.distribution) == _OWN
 
     @property
     def owner(self) -> str:
@@ -82,6 +86,18 @@ class Index:
 
     claims: tuple[Claim, ...]
     faults: tuple[str, ...] = ()
+    # By group, and by group and name, so that no question goes through all claims again.
+    _claims_of: Mapping[tuple[str | None, str | None], tuple[Claim, ...]] = field(
+        init=False, eq=False, repr=False
+    )
+
+    @_claims_of.default
+    def _by_group_and_name(self) -> Mapping[tuple[str | None, str | None], tuple[Claim, ...]]:
+        found: dict[tuple[str | None, str | None], list[Claim]] = {}
+        for claim in self.claims:
+            found.setdefault((claim.group, None), []).append(claim)
+            found.setdefault((claim.group, claim.name), []).append(claim)
+        return {key: tuple(claims) for key, claims in found.items()}
 
     @classmethod
     def scan(cls) -> Index:
@@ -94,18 +110,16 @@ class Index:
         faults: list[str] = []
         known: dict[int, tuple[str, str]] = {}
         available = entry_points()
-        for group in GROUPS:
-            for entry in available.select(group=group):
+        for kind in offered_kinds():
+            assert kind.group is not None
+            for entry in available.select(group=kind.group):
                 distribution, version = _owner(entry, known)
-                if not is_name(entry.name):
-                    faults.append(
-                        f"{distribution} {version}: {entry.name!r} in {group} is not a name "
-                        "(letters, digits, '-' and '_')"
-                    )
+                if fault := _fault(kind, entry.name):
+                    faults.append(f"{distribution} {version}: {entry.name!r} in {kind.group} {fault}")
                     continue
                 claims.append(
                     Claim(
-                        group=group,
+                        group=kind.group,
                         name=canonical(entry.name),
                         declared=entry.name,
                         value=entry.value,
@@ -116,15 +130,59 @@ class Index:
         claims.sort(key=lambda claim: (claim.group, claim.name, claim.distribution, claim.value))
         return cls(claims=tuple(claims), faults=tuple(faults))
 
-    def of(self, group: str, name: str | None = None) -> tuple[Claim, ...]:
-        """Return the claims of a group, or of one canonical name in it; blocked ones included."""
-        return tuple(
-            claim for claim in self.claims if claim.group == group and (name is None or claim.name == name)
-        )
+    def of(self, kind: Kind, name: str | None = None) -> tuple[Claim, ...]:
+        """Return the claims of a kind, or of one canonical name of it; blocked ones included."""
+        return self._claims_of.get((kind.group, name), ())
 
-    def names(self, group: str) -> tuple[str, ...]:
-        """Return the canonical names of a group that are not blocked, sorted."""
-        return tuple(sorted({claim.name for claim in self.of(group) if not claim.blocked}))
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """Return the canonical names of a kind that are not blocked, sorted."""
+        return tuple(sorted({claim.name for claim in self.of(kind) if not claim.blocked}))
+
+    def owner(self, kind: Kind, name: str) -> Claim:
+        """Return the one claim of a name, in any spelling.
+
+        Raises:
+            UnknownNameError: if nobody offers it; the message has close names and a hint.
+            ConflictError: if several distributions do, naming each with its version.
+            BlockedError: if its distribution is blocked.
+        """
+        name = canonical(name)
+        claims = self.of(kind, name)
+        if not claims:
+            raise self._unknown(kind, name)
+        free = [claim for claim in claims if not claim.blocked]
+        if not free:
+            claim = claims[0]
+            raise BlockedError(f"{kind.word} {name!r} of {claim.owner} is blocked: {claim.blocked}")
+        if len(free) > 1:
+            owners = " and ".join(f"{claim.owner} ({claim.value})" for claim in free)
+            raise ConflictError(
+                f"{kind.word} {name!r} is offered by {owners}; uninstall all but one, or set "
+                f"BNNCORE_DISABLE={free[-1].distribution}"
+            )
+        return free[0]
+
+    def _unknown(self, kind: Kind, name: str) -> UnknownNameError:
+        known = self.names(kind)
+        close = difflib.get_close_matches(name, known)
+        if close:
+            hint = f"did you mean {' or '.join(repr(each) for each in close)}?"
+        elif known:
+            hint = f"installed: {', '.join(known)}"
+        else:
+            hint = "none is installed"
+        if kind == DATASET:
+            hint += f". If a distribution offers it: pip install bnn-{name.replace('_', '-')}"
+        return UnknownNameError(f"no installed distribution offers {kind.word} {name!r}; {hint}")
+
+
+def _fault(kind: Kind, name: str) -> str | None:
+    """Return why a name cannot be one of a kind, or None."""
+    if not is_name(name):
+        return "is not a name (letters, digits, '-' and '_')"
+    if name.count(".") != len(kind.parts) - 1:
+        return f"must be {kind.form}"
+    return None
 
 
 def same_distribution(one: str, other: str) -> bool:

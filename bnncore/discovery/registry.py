@@ -6,32 +6,24 @@ name asked for, no other.
 
 from __future__ import annotations
 
-import difflib
 import os
 import threading
 import warnings
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from bnnhw.topology import Topology
+from bnnhw.topology import Folding, Topology
 
 from bnncore.discovery.host import PluginHost, PluginWarning
-from bnncore.discovery.index import BACKENDS, BITSTREAMS, DATASETS, PARAMETERS, TOPOLOGIES, Claim, Index
+from bnncore.discovery.index import Claim, Index
+from bnncore.discovery.kinds import BACKEND, BITSTREAM, DATASET, TOPOLOGY, Kind
 from bnncore.discovery.names import canonical
 from bnncore.discovery.offers import Offers, find_offers
-from bnncore.errors import AmbiguousError, BlockedError, ConflictError, PluginError, UnknownNameError
-from bnncore.records import Backend, Bitstream, Dataset, Parameters, Preprocessing
+from bnncore.errors import PluginError, UnknownNameError
+from bnncore.records import Backend, Bitstream, Dataset
 
 __all__ = ["Registry"]
 
 Record = TypeVar("Record")
-
-_KIND = {
-    DATASETS: "dataset",
-    TOPOLOGIES: "topology",
-    BITSTREAMS: "bitstream",
-    BACKENDS: "backend",
-    PARAMETERS: "parameters",
-}
 
 
 class Registry:
@@ -73,45 +65,58 @@ class Registry:
 
         Metadata are read afresh, so that what was installed or removed meanwhile shows.
         """
-        with self._lock:
-            self._index = Index.scan()
-            return self._index.names(DATASETS)
+        return self.rescan().names(DATASET)
 
     def topology_names(self) -> tuple[str, ...]:
         """Return the names of all topologies as their plugins spell them, sorted."""
-        return tuple(sorted({claim.declared for claim in self.index.of(TOPOLOGIES) if not claim.blocked}))
+        return tuple(sorted({claim.declared for claim in self.index.of(TOPOLOGY) if not claim.blocked}))
 
-    def owner(self, group: str, name: str) -> Claim:
-        """Return the one claim of a name.
+    def owner(self, kind: Kind, name: str) -> Claim:
+        """Return the one claim of a name; see ``Index.owner``.
 
         A name that is missing is looked for once more in fresh metadata, so that an installation in a
         running notebook is seen.
-
-        Raises:
-            UnknownNameError: if nobody offers it; the message has close names and a hint.
-            ConflictError: if several distributions do, naming each with its version.
-            BlockedError: if its distribution is blocked.
         """
-        name = canonical(name)
-        claims = self.index.of(group, name)
-        if not claims:
-            self.rescan()
-            claims = self.index.of(group, name)
-        if not claims:
-            raise self._unknown(group, name)
-        free = [claim for claim in claims if not claim.blocked]
-        if not free:
-            claim = claims[0]
-            raise BlockedError(f"{_KIND[group]} {name!r} of {claim.owner} is blocked: {claim.blocked}")
-        if len(free) > 1:
-            owners = " and ".join(f"{claim.owner} ({claim.value})" for claim in free)
-            raise ConflictError(
-                f"{_KIND[group]} {name!r} is offered by {owners}; uninstall all but one, or set "
-                f"BNNCORE_DISABLE={free[-1].distribution}"
-            )
-        return free[0]
+        try:
+            return self.index.owner(kind, name)
+        except UnknownNameError:
+            return self.rescan().owner(kind, name)
 
     # -- describe: the owner's hooks ---------------------------------------------------------
+
+    def ask(self, claim: Claim, kind: Kind, **arguments: str) -> Any:
+        """Call the hook of a kind on the plugin behind a claim.
+
+        Returns:
+            The kind's record, of exactly the names that were asked for, or None.
+
+        Raises:
+            PluginError: if the plugin is broken, or returns something else.
+        """
+        record = self._host.call(claim, kind.hook, kind.record, **arguments)
+        for part, asked in arguments.items():
+            found = getattr(record, part, None)
+            if isinstance(found, str) and canonical(found) != canonical(asked):
+                of = "" if part == "name" else f"that of {part} "
+                raise PluginError(
+                    f"plugin {claim.owner} was asked for {kind.word} {'.'.join(arguments.values())!r} and returned "
+                    f"{of}{found!r}"
+                )
+        return record
+
+    def describe(self, claim: Claim) -> Any:
+        """Return the record of what a claim offers, of its kind's type.
+
+        Raises:
+            PluginError: if the plugin is broken, or returns something else or None.
+        """
+        record = self.ask(claim, claim.kind, **claim.parts)
+        if record is None:
+            raise PluginError(
+                f"plugin {claim.owner} declares {claim.kind.word} {claim.declared!r} but its hook "
+                "returned None for it; update or uninstall it"
+            )
+        return record
 
     def dataset(self, name: str) -> Dataset:
         """Return the record of a dataset.
@@ -119,9 +124,8 @@ class Registry:
         Raises:
             PluginError: if the name has no usable owner.
         """
-        claim = self.owner(DATASETS, name)
-        record = self._host.call(claim, "bnncore_dataset", Dataset, name=claim.name)
-        return self._named(claim, record, record.name if record else None)
+        record: Dataset = self.describe(self.owner(DATASET, name))
+        return record
 
     def topology(self, name: str) -> Topology:
         """Return the record of a topology.
@@ -129,69 +133,35 @@ class Registry:
         Raises:
             PluginError: if the name has no usable owner.
         """
-        claim = self.owner(TOPOLOGIES, name)
-        record = self._host.call(claim, "bnncore_topology", Topology, name=claim.declared)
-        return self._named(claim, record, record.name if record else None)
-
-    def parameters(self, dataset: Dataset, topology: str, source: str | None = None) -> Parameters:
-        """Return the parameters of a dataset on one of its topologies.
-
-        Args:
-            dataset: its record.
-            topology: name of the topology.
-            source: distribution that shall supply them; None for the dataset's own plugin, or
-                for the only one that offers them.
-
-        Raises:
-            AmbiguousError: if nobody, not the source, or without a source several others offer them.
-            PluginError: if the plugin offers none after all, or those of something else.
-        """
-        claim = self.offers(dataset).choose_owner(topology, source)
-        name = canonical(dataset.name)
-        record = self._host.call(claim, "bnncore_parameters", Parameters, dataset=name, topology=topology)
-        if record is None:
-            raise PluginError(f"plugin {claim.owner} offers no parameters of {dataset.name!r} for {topology!r}")
-        if canonical(record.dataset) != name or canonical(record.topology) != canonical(topology):
-            raise PluginError(
-                f"plugin {claim.owner} was asked for parameters of {name!r} for {topology!r} and returned "
-                f"those of {record.dataset!r} for {record.topology!r}"
-            )
+        record: Topology = self.describe(self.owner(TOPOLOGY, name))
         return record
 
     def offers(self, dataset: Dataset) -> Offers:
         """Return who offers parameters of a dataset."""
-        return find_offers(self.index, dataset, self.owner(DATASETS, dataset.name))
-
-    def preprocessing(self, dataset: Dataset, topology: str, source: str | None = None) -> Preprocessing | None:
-        """Return how pictures were prepared for the parameters, or None for the default; see ``prepared``."""
-        found = self.prepared(dataset, topology, source)
-        return None if found is None else found[1]
-
-    def prepared(
-        self, dataset: Dataset, topology: str, source: str | None = None
-    ) -> tuple[Claim, Preprocessing] | None:
-        """Return who says how pictures were prepared for the parameters, and how; None for the default.
-
-        The plugin of the parameters is asked first, since they were trained that way, then the dataset's.
-        """
-        name = canonical(dataset.name)
-        offers = self.offers(dataset)
-        for claim in dict.fromkeys((offers.choose_owner(topology, source), offers.own)):
-            record = self._host.call(
-                claim, "bnncore_preprocessing", Preprocessing, dataset=name, topology=topology
-            )
-            if record is not None:
-                return claim, record
-        return None
+        return find_offers(self.index, dataset, self.owner(DATASET, dataset.name))
 
     def bitstream(self, topology: str, board: str) -> Bitstream | None:
         """Return the accelerator of a topology for a board, or None if nobody offers one."""
         name = f"{canonical(topology)}.{canonical(board)}"
-        if not self.index.of(BITSTREAMS, name):
-            return None
-        claim = self.owner(BITSTREAMS, name)
-        topology, _, board = claim.declared.partition(".")
-        return self._host.call(claim, "bnncore_bitstream", Bitstream, topology=topology, board=board)
+        index = self.index
+        record: Bitstream | None = None
+        if index.of(BITSTREAM, name):
+            record = self.describe(index.owner(BITSTREAM, name))
+        return record
+
+    def folding(self, topology: str) -> Folding | None:
+        """Return the folding in which binparam folders of a topology are written, or None if nobody says.
+
+        It is that of a bitstream: BNN-PYNQ's own where there is one, since its folders are what people have.
+        """
+        prefix = f"{canonical(topology)}."
+        claims = [
+            each for each in self.index.of(BITSTREAM) if each.name.startswith(prefix) and not each.blocked
+        ]
+        for claim in sorted(claims, key=lambda each: not each.own):
+            record: Bitstream = self.describe(claim)
+            return record.folding
+        return None
 
     def backend(self, name: str) -> Backend:
         """Return the record of a backend.
@@ -199,38 +169,19 @@ class Registry:
         Raises:
             PluginError: if the name has no usable owner.
         """
-        claim = self.owner(BACKENDS, name)
-        record = self._host.call(claim, "bnncore_backend", Backend, name=claim.name)
-        return self._named(claim, record, record.name if record else None)
+        record: Backend = self.describe(self.owner(BACKEND, name))
+        return record
 
     def backends(self) -> tuple[Backend, ...]:
         """Return every usable backend, highest priority first; broken ones are warned of once."""
-        found = [record for name in self.index.names(BACKENDS) if (record := self._try_backend(name))]
+        found = [record for name in self.index.names(BACKEND) if (record := self._try_backend(name))]
         return tuple(sorted(found, key=lambda record: (-record.priority, record.name)))
 
-    def choose_topology(self, dataset: Dataset, topology: str | None, source: str | None = None) -> str:
-        """Return the asked topology of a dataset, or its first, as its plugin spells it.
-
-        Args:
-            dataset: its record.
-            topology: asked for, or None.
-            source: distribution that shall supply the parameters, or None for any.
-
-        Raises:
-            AmbiguousError: if it is not offered, or none is asked for and the source offers several but not
-                the dataset's first; the message has the choices.
-        """
-        try:
-            return self.offers(dataset).choose_topology(topology, source)
-        except AmbiguousError:
-            # It may have been installed since the index was read.
-            self.rescan()
-            return self.offers(dataset).choose_topology(topology, source)
-
-    def rescan(self) -> None:
-        """Read the metadata again; plugins that were imported stay as they are."""
+    def rescan(self) -> Index:
+        """Read the metadata again, and return them; plugins that were imported stay as they are."""
         with self._lock:
             self._index = Index.scan()
+            return self._index
 
     # ------------------------------------------------------------------------------------------
 
@@ -250,29 +201,3 @@ class Registry:
         except PluginError as error:
             self.warn(error)
             return None
-
-    def _named(self, claim: Claim, record: Record | None, name: str | None) -> Record:
-        if record is None or name is None:
-            raise PluginError(
-                f"plugin {claim.owner} declares {_KIND[claim.group]} {claim.declared!r} but its hook "
-                "returned None for it; update or uninstall it"
-            )
-        if canonical(name) != claim.name:
-            raise PluginError(
-                f"plugin {claim.owner} was asked for {_KIND[claim.group]} {claim.declared!r} and returned {name!r}"
-            )
-        return record
-
-    def _unknown(self, group: str, name: str) -> UnknownNameError:
-        kind = _KIND[group]
-        known = self.index.names(group)
-        close = difflib.get_close_matches(name, known)
-        if close:
-            hint = f"did you mean {' or '.join(repr(each) for each in close)}?"
-        elif known:
-            hint = f"installed: {', '.join(known)}"
-        else:
-            hint = "none is installed"
-        if group == DATASETS:
-            hint += f". If a distribution offers it: pip install bnn-{name.replace('_', '-')}"
-        return UnknownNameError(f"no installed distribution offers {kind} {name!r}; {hint}")

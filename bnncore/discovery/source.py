@@ -9,15 +9,17 @@ from pathlib import Path
 
 from attrs import frozen
 
+from bnncore.discovery.imports import split_path
 from bnncore.discovery.index import Claim
-from bnncore.hookspecs import API_LEVEL, Hooks
+from bnncore.discovery.kinds import kinds
+from bnncore.hookspecs import API_LEVEL
 
 __all__ = ["Reading", "hook_names", "read_plugin"]
 
 
 def hook_names() -> tuple[str, ...]:
     """Return the names of all hooks of the contract, in its order."""
-    return tuple(name for name in vars(Hooks) if name.startswith("bnncore_"))
+    return tuple(kind.hook for kind in kinds())
 
 
 @frozen(kw_only=True)
@@ -36,10 +38,10 @@ class Reading:
 
 def read_plugin(claim: Claim) -> Reading:
     """Read the source of the module behind a claim; nothing is imported."""
-    module, _, attribute = claim.value.partition(":")
-    if attribute:
+    module, names = split_path(claim.value)
+    if names:
         return Reading(hooks=None)
-    path = _source(module.strip())
+    path = _source(module)
     if path is None:
         return Reading(hooks=None, problem=f"module {module!r} cannot be found; reinstall {claim.distribution}")
     if path.suffix != ".py":

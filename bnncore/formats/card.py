@@ -11,7 +11,9 @@ from attrs import field, frozen
 
 from bnncore.errors import ResourceError
 
-__all__ = ["Card", "Metric", "parse_card"]
+__all__ = ["CARD", "Card", "Metric", "parse_card"]
+
+CARD = "card.json"
 
 
 @frozen(kw_only=True)

@@ -19,9 +19,9 @@ from bnncore.discovery.imports import import_function
 from bnncore.errors import InputError, PluginError
 from bnncore.pictures.decoding import Resampling, Source, open_image, to_rgb
 from bnncore.pictures.digits import digit
-from bnncore.records import Preprocessing, Step
+from bnncore.records import Preprocessing
 
-__all__ = ["OPERATIONS", "Pipeline", "default_preprocessing"]
+__all__ = ["OPERATIONS", "Pipeline"]
 
 Array = npt.NDArray[np.uint8]
 
@@ -89,12 +89,6 @@ OPERATIONS: dict[str, Callable[..., Image.Image]] = {
     "invert": invert,
     "digit": digit,
 }
-
-
-def default_preprocessing(given: Input) -> Preprocessing:
-    """Return what is used where a dataset declares nothing: digits for one-bit grey, else a letterbox."""
-    operation = "digit" if given.bits == 1 and given.channels == 1 else "letterbox"
-    return Preprocessing(steps=(Step(operation=operation),))
 
 
 class Pipeline:

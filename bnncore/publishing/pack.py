@@ -19,7 +19,7 @@ from bnnhw.topology import Input, Topology
 
 from bnncore.errors import ParameterError, ResourceError
 from bnncore.files import write_atomically
-from bnncore.formats.card import Card, Metric, parse_card
+from bnncore.formats.card import CARD, Card, Metric, parse_card
 from bnncore.formats.classes import read_classes
 from bnncore.formats.golden import write_golden
 from bnncore.formats.npz import npz_bytes, read_npz
@@ -42,7 +42,6 @@ __all__ = [
 
 WEIGHTS = "weights.npz"
 GOLDEN = "golden.npz"
-CARD = "card.json"
 CLASSES = "classes.txt"
 RECIPE = "recipe.json"
 

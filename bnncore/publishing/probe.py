@@ -49,35 +49,31 @@ def heavy() -> list[str]:
 
 def main() -> None:
     """Import, describe, and write the report."""
-    from bnncore.discovery.index import BACKENDS, BITSTREAMS, DATASETS, PARAMETERS, TOPOLOGIES
+    from bnncore.discovery.imports import module_of
+    from bnncore.discovery.index import Claim
+    from bnncore.discovery.kinds import DATASET, PARAMETERS
     from bnncore.discovery.registry import Registry
+    from bnncore.discovery.resolve import resolve
 
-    claims = json.load(sys.stdin)
+    claims = [Claim(**claim) for claim in json.load(sys.stdin)]
     registry = Registry()
     registry.names()
     before = snapshot()
     report: dict[str, Any] = {"before": heavy()}
     for claim in claims:
-        importlib.import_module(claim["value"].partition(":")[0].strip())
+        importlib.import_module(module_of(claim.value))
     after = snapshot()
     report["changed"] = [key for key, value in before.items() if after[key] != value]
     report["imported"] = heavy()
     for claim in claims:
-        group, name = claim["group"], claim["declared"]
-        first, _, second = name.partition(".")
-        if group == DATASETS:
-            dataset = registry.dataset(name)
-            for topology in dataset.topologies:
-                registry.parameters(dataset, topology, claim["distribution"])
-                registry.preprocessing(dataset, topology, claim["distribution"])
-        elif group == PARAMETERS:
-            registry.parameters(registry.dataset(first), second, claim["distribution"])
-        elif group == TOPOLOGIES:
-            registry.topology(name)
-        elif group == BITSTREAMS:
-            registry.bitstream(first, second)
-        elif group == BACKENDS:
-            registry.backend(name)
+        if claim.kind == DATASET:
+            for topology in registry.dataset(claim.name).topologies:
+                resolve(registry, claim.name, topology=topology, distribution=claim.distribution)
+        elif claim.kind == PARAMETERS:
+            parts = claim.parts
+            resolve(registry, parts["dataset"], topology=parts["topology"], distribution=claim.distribution)
+        else:
+            registry.describe(claim)
     report["described"] = heavy()
     Path(sys.argv[1]).write_text(json.dumps(report))
 

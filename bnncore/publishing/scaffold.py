@@ -7,41 +7,23 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any, Literal
+from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import in_
 from bnnhw.topology import Folding, Topology, matrix_stages
 
-from bnncore.builtin.topologies import FOLDINGS
-from bnncore.discovery.index import (
-    BACKENDS,
-    BITSTREAMS,
-    DATASETS,
-    PARAMETERS,
-    TOPOLOGIES,
-    Claim,
-    same_distribution,
-)
+from bnncore.discovery.index import Claim, same_distribution
+from bnncore.discovery.kinds import DATASET, TOPOLOGY, offered_kinds
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
 from bnncore.errors import InputError, UnknownNameError
 from bnncore.files import write_atomically
 from bnncore.hookspecs import API_LEVEL
+from bnncore.pictures.defaults import default_preprocessing
 from bnncore.publishing import templates
 
-__all__ = ["KINDS", "NewProject", "classes_of", "write_project"]
+__all__ = ["NewProject", "classes_of", "write_project"]
 
-Kind = Literal["dataset", "parameters", "topology", "bitstream", "backend"]
-KINDS: tuple[Kind, ...] = ("dataset", "parameters", "topology", "bitstream", "backend")
-
-_GROUPS = {
-    "dataset": DATASETS,
-    "parameters": PARAMETERS,
-    "topology": TOPOLOGIES,
-    "bitstream": BITSTREAMS,
-    "backend": BACKENDS,
-}
 _PLACEHOLDER = b"A placeholder: put the design in with bnncore pack . --bit FILE --hwh FILE\n"
 
 
@@ -51,13 +33,19 @@ def _plain(instance: object, attribute: Any, value: str) -> None:
         raise InputError(f"{attribute.name} {value!r} must be one line of text without quotes and backslashes")
 
 
+def _offered(instance: object, attribute: Any, value: str) -> None:
+    words = [kind.word for kind in offered_kinds()]
+    if value not in words:
+        raise InputError(f"{attribute.name} {value!r} must be one of {', '.join(words)}")
+
+
 @frozen(kw_only=True)
 class NewProject:
     """What a new project shall be.
 
     Attributes:
         name: of the dataset, topology or backend; for parameters and bitstreams, of the distribution.
-        kind: what it offers.
+        kind: what it offers, one of the words of ``bnncore.discovery.kinds``.
         title: one line for people.
         author: for licence and metadata.
         topology: that a dataset's parameters, or a bitstream, are for.
@@ -69,7 +57,7 @@ class NewProject:
     """
 
     name: str
-    kind: Kind = field(default="dataset", validator=in_(KINDS))
+    kind: str = field(default="dataset", validator=_offered)
     title: str = field(validator=_plain)
     author: str = field(validator=_plain)
     topology: str = "cnvW1A1"
@@ -149,54 +137,51 @@ def _target(path: Path, package: str) -> Path:
 
 def _values(project: NewProject, registry: Registry) -> dict[str, Any]:
     """Return what the templates' placeholders stand for."""
+    (kind,) = (each for each in offered_kinds() if each.word == project.kind)
     values: dict[str, Any] = {
         "api_level": API_LEVEL,
         "author": project.author,
         "distribution": project.distribution,
-        "entry": project.name,
-        "group": _GROUPS[project.kind],
+        "group": kind.group,
+        "hook": kind.hook,
         "name": project.name,
         "package": project.package,
         "title": project.title.rstrip("."),
         "year": datetime.date.today().year,
     }
-    needed = [registry.owner(TOPOLOGIES, "cnvW1A1")]
-    if project.kind in ("dataset", "parameters", "bitstream"):
+    needed = [registry.owner(TOPOLOGY, "cnvW1A1")]
+    if "topology" in kind.parts or kind == DATASET:
         topology = registry.topology(project.topology)
-        needed.append(registry.owner(TOPOLOGIES, topology.name))
-        values |= {"topology": topology.name, "digest": topology.digest, "operation": _operation(topology)}
-    if project.kind == "dataset":
-        values |= {"name": canonical(project.name), "entry": canonical(project.name)}
-    if project.kind == "parameters":
+        operation = default_preprocessing(topology.input).steps[0].operation
+        needed.append(registry.owner(TOPOLOGY, topology.name))
+        values |= {"topology": topology.name, "digest": topology.digest, "operation": operation}
+    if kind == DATASET:
+        values["name"] = canonical(project.name)
+    if "dataset" in kind.parts:
         dataset = registry.dataset(project.dataset)
-        needed.append(registry.owner(DATASETS, dataset.name))
-        values |= {"dataset": dataset.name, "entry": f'"{dataset.name}.{topology.name}"'}
-    if project.kind == "bitstream":
-        folding = _folding(topology)
+        needed.append(registry.owner(DATASET, dataset.name))
+        values["dataset"] = dataset.name
+    if "board" in kind.parts:
+        folding = _folding(registry, topology)
         # As the entry point and the hook spell it; people may use any case, ``-`` or ``_``.
         board = canonical(project.board).replace("_", "-")
         values |= {
             "board": board,
             "clock": project.clock_mhz,
             "digest": folding.digest(topology),
-            "entry": f'"{topology.name}.{board}"',
             "folding": ", ".join(f"({layer.pe}, {layer.simd})" for layer in folding.layers),
             "part": project.part,
         }
+    entry = ".".join(values[part] for part in kind.parts)
+    # TOML takes a name without a dot as it is.
+    values["entry"] = f'"{entry}"' if "." in entry else entry
     values["dependencies"] = ", ".join(f'"{bounds}"' for bounds in _bounds(needed))
     return values
 
 
-def _operation(topology: Topology) -> str:
-    # Not default_preprocessing itself: that would import numpy and PIL for one word.
-    given = topology.input
-    return "digit" if given.bits == 1 and given.channels == 1 else "letterbox"
-
-
-def _folding(topology: Topology) -> Folding:
-    """Return the published folding of a built-in topology, else one word at a time."""
-    known = FOLDINGS.get(topology.name)
-    return known or Folding.of(*((1, 1) for _ in matrix_stages(topology)))
+def _folding(registry: Registry, topology: Topology) -> Folding:
+    """Return the folding that an installed bitstream gives a topology, else one word at a time."""
+    return registry.folding(topology.name) or Folding.of(*((1, 1) for _ in matrix_stages(topology)))
 
 
 def _bounds(claims: Sequence[Claim]) -> list[str]:

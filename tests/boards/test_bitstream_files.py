@@ -14,7 +14,7 @@ import bnncore
 from bnncore.boards import fetching
 from bnncore.boards.bitstream_files import find_bitstream, locate_bitstream
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
-from bnncore.discovery.index import BITSTREAMS
+from bnncore.discovery.kinds import BITSTREAM
 from bnncore.errors import ResourceError
 from bnncore.files import cache_folder
 from bnncore.records import Bitstream, Resource, UserFile
@@ -166,7 +166,7 @@ def test_all_five_networks_have_a_bitstream_for_all_three_boards(topology: str, 
     assert board in record.boards
     assert record.digest == FOLDINGS[topology].digest(TOPOLOGIES[topology])
     assert isinstance(record.bit, UserFile if board == "ultra96" else Resource)
-    assert bnncore.registry.owner(BITSTREAMS, f"{topology}.{board}").distribution == "bnncore"
+    assert bnncore.registry.owner(BITSTREAM, f"{topology}.{board}").distribution == "bnncore"
 
 
 @pytest.mark.parametrize("topology", sorted(TOPOLOGIES))

@@ -29,7 +29,7 @@ def job(topology: str = "cnvW1A1", **options: object) -> Job:
         "topology": TOPOLOGIES[topology],
         "network": no_network,
         "parameters_id": "p",
-        "bitstream": lambda board: bnncore.registry.bitstream(topology, board),
+        "find_bitstream": lambda board: bnncore.registry.bitstream(topology, board),
         **options,
     }
     return Job(**fields)  # type: ignore[arg-type]  # of several types
@@ -128,7 +128,7 @@ def test_a_board_named_wrongly(board: Callable, pynq: dict[str, str]) -> None:
 def test_a_bitstream_for_another_board_of_the_same_part_fits(board: Callable, pynq: dict[str, str]) -> None:
     board("Pynq-Z2")
     only_z1 = {"pynq-z1": bnncore.registry.bitstream("cnvW1A1", "pynq-z1")}
-    assert fpga.obstacle(job(bitstream=only_z1.get)) is None
+    assert fpga.obstacle(job(find_bitstream=only_z1.get)) is None
 
 
 def altered(**changes: object) -> Callable[[str], Bitstream]:
@@ -148,7 +148,7 @@ def test_a_bitstream_of_another_network_is_refused(
     board: Callable, pynq: dict[str, str], changes: dict[str, object], said: str
 ) -> None:
     board("Pynq-Z1")
-    assert said in str(fpga.obstacle(job(bitstream=altered(**changes))))
+    assert said in str(fpga.obstacle(job(find_bitstream=altered(**changes))))
 
 
 def test_nothing_is_fetched_where_pynq_sees_no_fpga(

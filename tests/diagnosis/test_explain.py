@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import pytest
 from click.testing import CliRunner
 
 import bnncore
-from bnncore import AmbiguousError
+from bnncore import AmbiguousError, BackendError
+from bnncore.boards.matching import board_of, match_bitstream
 from bnncore.cli import cli
 from bnncore.diagnosis.explain import explain
-from bnncore.discovery.index import BACKENDS, BITSTREAMS, DATASETS
+from bnncore.discovery import kinds
+from bnncore.discovery.host import PluginWarning
+from bnncore.discovery.registry import Registry
+from bnncore.formats.npz import write_npz
+from bnncore.publishing.random_network import random_network
 
 BACKEND = """
 from bnncore import Backend, hookimpl
@@ -24,7 +30,35 @@ def bnncore_backend(name):
 
 def obstacle(job):
     return OBSTACLE
+
+def nothing(job):
+    from bnnhw.reference import NumpyExecutor
+    executor = NumpyExecutor(job.network())
+    executor.name = "runner"
+    return executor
 """
+
+BITSTREAMS = """
+from bnncore import Bitstream, Folding, Resource, hookimpl
+from bnnhw.topology import Dense, Input, Topology
+
+FIRST = Topology(name="first", input=Input(height=4, width=4), layers=(Dense(outputs=3),))
+FOLDING = Folding.of((1, 1))
+
+def resource(name):
+    return Resource(package="bnn_bits", path=name, size=1, sha256="0" * 64)
+
+@hookimpl
+def bnncore_bitstream(topology, board):
+    return Bitstream(
+        topology=topology, boards=(board,), part="PART", folding=FOLDING, digest=FOLDING.digest(FIRST),
+        bit=resource("x.bit"), hwh=resource("x.hwh"), clock_mhz=100.0,
+    )
+"""
+
+
+def explained(name, **asked):
+    return explain(bnncore.registry, bnncore.get(name, **asked))
 
 
 def chosen(choices, part):
@@ -43,7 +77,7 @@ def shapes(offer, first, second):
 
 
 def test_every_part_names_its_distribution_and_version(shapes):
-    choices = explain(bnncore.registry, "Shapes")
+    choices = explained("Shapes")
     owners = {each.part: each.owner for each in choices if each.chosen}
     assert owners.pop("backend") == f"bnncore {bnncore.__version__}"
     assert owners == {
@@ -56,37 +90,38 @@ def test_every_part_names_its_distribution_and_version(shapes):
 
 
 def test_other_parameters_say_how_to_get_them(shapes):
-    choices = explain(bnncore.registry, "shapes")
+    choices = explained("shapes")
     assert losers(choices, "parameters") == {
-        "first": "taken with source='bnn-better'",
+        "first": "taken with distribution='bnn-better'",
         "second": "taken with topology='second'",
     }
 
 
 def test_a_source_changes_who_supplies_parameters_and_preprocessing(shapes):
-    choices = explain(bnncore.registry, "shapes", source="bnn-better")
+    choices = explained("shapes", distribution="bnn-better")
     assert chosen(choices, "parameters").owner == "bnn-better 1.0"
     assert chosen(choices, "preprocessing").owner == "bnn-better 1.0"
-    assert losers(choices, "parameters")["first"] == "taken with source='bnn-shapes'"
+    assert losers(choices, "parameters")["first"] == "taken with distribution='bnn-shapes'"
 
 
 def test_a_board_shows_its_bitstream_and_why_others_lose(shapes, install):
     entries = {"first.my-board": "bnn_bits", "first.other": "bnn_bits", "second.my_board": "bnn_bits"}
-    install("bnn-bits", {BITSTREAMS: entries}, {"bnn_bits.py": ""})
-    choices = explain(bnncore.registry, "shapes", board="My_Board")
+    source = BITSTREAMS.replace("PART", "some part")
+    install("bnn-bits", {kinds.BITSTREAM.group: entries}, {"bnn_bits/__init__.py": source})
+    choices = explained("shapes", board="My_Board")
     assert chosen(choices, "bitstream").what == "first.my-board"
     assert chosen(choices, "bitstream").owner == "bnn-bits 1.0"
     assert losers(choices, "bitstream") == {
-        "first.other": "for another board than My_Board",
+        "first.other": "for another board than my-board",
         "second.my_board": "for another topology than first",
     }
 
 
 def test_a_blocked_owner_of_the_same_name_is_shown(shapes, install, monkeypatch):
-    install("bnn-rival", {DATASETS: {"shapes": "bnn_rival"}})
+    install("bnn-rival", {kinds.DATASET.group: {"shapes": "bnn_rival"}})
     monkeypatch.setenv("BNNCORE_DISABLE", "bnn-rival")
     bnncore.registry.refresh()
-    choices = explain(bnncore.registry, "shapes")
+    choices = explained("shapes")
     assert losers(choices, "dataset") == {"shapes": "'bnn_rival' is listed in BNNCORE_DISABLE"}
 
 
@@ -100,20 +135,20 @@ def test_a_blocked_owner_of_the_same_name_is_shown(shapes, install, monkeypatch)
 )
 def test_a_backend_that_loses_says_why(shapes, install, priority, obstacle, reason):
     source = BACKEND.replace("PRIORITY", str(priority)).replace("OBSTACLE", obstacle)
-    install("bnn-runner", {BACKENDS: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
-    choices = explain(bnncore.registry, "shapes")
+    install("bnn-runner", {kinds.BACKEND.group: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
+    choices = explained("shapes")
     assert losers(choices, "backend")["runner"] == reason
 
 
 def test_a_backend_that_goes_first_is_chosen(shapes, install):
     source = BACKEND.replace("PRIORITY", "1000").replace("OBSTACLE", "None")
-    install("bnn-runner", {BACKENDS: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
-    assert chosen(explain(bnncore.registry, "shapes"), "backend").owner == "bnn-runner 1.0"
+    install("bnn-runner", {kinds.BACKEND.group: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
+    assert chosen(explained("shapes"), "backend").owner == "bnn-runner 1.0"
 
 
 def test_what_get_refuses_is_not_explained_away(shapes):
     with pytest.raises(AmbiguousError, match="choose from first, second"):
-        explain(bnncore.registry, "shapes", topology="lfcW1A1")
+        explained("shapes", topology="lfcW1A1")
 
 
 def test_the_command_prints_both_tables_and_json(shapes):
@@ -121,5 +156,128 @@ def test_the_command_prints_both_tables_and_json(shapes):
     text = run.invoke(cli, ["explain", "shapes"]).output
     assert text.startswith("USED")
     assert "ALSO CONSIDERED" in text
-    content = json.loads(run.invoke(cli, ["explain", "shapes", "--source", "bnn-better", "--json"]).output)
+    content = json.loads(
+        run.invoke(cli, ["explain", "shapes", "--distribution", "bnn-better", "--json"]).output
+    )
     assert {"part", "what", "owner", "chosen", "reason"} == set(content["choices"][0])
+
+
+def test_the_command_line_is_answered_in_its_own_spelling(shapes):
+    found = CliRunner().invoke(cli, ["explain", "shapes"])
+    assert "taken with --distribution bnn-better" in found.output
+    assert "taken with --topology second" in found.output
+    assert "distribution=" not in found.output
+
+
+def test_parameters_that_were_loaded_by_their_path_are_explained_too(tmp_path, first):
+    write_npz(tmp_path / "mine.npz", random_network(first))
+    choices = explain(bnncore.registry, bnncore.load(tmp_path / "mine.npz", backend="numpy"))
+    assert chosen(choices, "parameters").what == "mine"
+    assert chosen(choices, "backend").reason == "named with backend="
+
+
+# -- what is explained is what is opened -------------------------------------------------------------
+
+
+def agree(name, **asked):
+    """Hold every choice that is explained to the classifier that is opened with the same words, and return both."""
+    classifier = bnncore.get(name, **asked)
+    choices = explain(bnncore.registry, classifier)
+    found = classifier.resolution
+    assert chosen(choices, "dataset").owner == found.owner.owner
+    parameters = chosen(choices, "parameters")
+    assert parameters.owner == found.parameters_owner.owner
+    assert parameters.what == f"{classifier.topology.name}: {found.parameters.resource.path}"
+    assert classifier.job.parameters_id == found.parameters.resource.sha256
+    assert chosen(choices, "topology").what == classifier.topology.name
+    assert chosen(choices, "preprocessing").what == classifier.preprocessing.describe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        try:
+            opened = classifier.backend
+        except BackendError:
+            opened = None
+    classifier.close()
+    said = [each.what for each in choices if each.part == "backend" and each.chosen]
+    assert said == ([] if opened is None else [opened])
+    return classifier, choices
+
+
+@pytest.mark.parametrize("backend", ["auto", "numpy", "cpu", "fpga"])
+@pytest.mark.parametrize("name", bnncore.names())
+def test_shipped_plugins_are_opened_as_explained(name, backend):
+    for topology in bnncore.registry.dataset(name).topologies:
+        agree(name, backend=backend, topology=topology)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"distribution": "bnn-better"},
+        {"topology": "second"},
+        {"distribution": "BNN.Better", "topology": "Second"},
+    ],
+)
+def test_a_third_partys_parameters_are_opened_as_explained(shapes, asked):
+    agree("shapes", **asked)
+
+
+def test_a_blocked_source_is_explained_and_not_opened(shapes, monkeypatch):
+    monkeypatch.setenv("BNNCORE_DISABLE", "bnn-better")
+    _, choices = agree("shapes")
+    blocked = "'bnn_better' is listed in BNNCORE_DISABLE"
+    assert losers(choices, "parameters") == {"first": blocked, "second": blocked}
+    with pytest.raises(AmbiguousError):
+        bnncore.get("shapes", distribution="bnn-better")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("import hookimpl", "import hookimpl\nraise RuntimeError('no')"), "RuntimeError: no"),
+        (("return OBSTACLE", "raise ValueError('what')"), "bnn_runner:obstacle raised ValueError: what"),
+        (("return OBSTACLE", "return 3"), "returned 3, expected words for people, or None"),
+        (('"bnn_runner:nothing"', '"bnn_runner:gone"'), "'bnn_runner:gone' cannot be imported"),
+        (('"bnn_runner:nothing"', '"bnn_gone:nothing"'), "'bnn_gone:nothing' cannot be imported"),
+        (("return Backend(", "return dict("), "returned dict, expected Backend"),
+    ],
+)
+def test_a_broken_backend_is_explained_and_not_opened(shapes, install, change, reason):
+    source = BACKEND.replace("import Backend, hookimpl", "import hookimpl\nfrom bnncore import Backend")
+    source = source.replace(*change).replace("PRIORITY", "1000").replace("OBSTACLE", "None")
+    install("bnn-runner", {kinds.BACKEND.group: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        _, choices = agree("shapes")
+    assert reason in losers(choices, "backend")["runner"]
+
+
+def test_a_backend_that_is_asked_for_is_explained(shapes, install):
+    source = BACKEND.replace("PRIORITY", "0").replace("OBSTACLE", "None")
+    install("bnn-runner", {kinds.BACKEND.group: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
+    agree("shapes", backend="runner")
+
+
+def test_a_siblings_bitstream_is_explained_as_it_is_used(shapes, install, board):
+    install(
+        "bnn-bits",
+        {kinds.BITSTREAM.group: {"first.pynq-z1": "bnn_bits"}},
+        {"bnn_bits/__init__.py": BITSTREAMS.replace("PART", "xc7z020clg400")},
+    )
+    for asked in ({"board": "pynq-z2"}, {}):
+        if not asked:
+            board("Pynq-Z2")
+        classifier, choices = agree("shapes", **asked)
+        found = chosen(choices, "bitstream")
+        assert (found.what, found.owner) == ("first.pynq-z1", "bnn-bits 1.0")
+        assert found.reason == "for first on pynq-z1, which has the part of pynq-z2"
+        assert match_bitstream(classifier.job, board_of(classifier.job))[0] == "pynq-z1"
+
+
+def test_one_get_reads_the_index_once(shapes, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Registry, "index", property(lambda self: asked.append(self) or self._index))
+    bnncore.registry.rescan()
+    bnncore.get("shapes")
+    assert len(asked) == 1

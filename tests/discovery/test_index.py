@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from bnncore.discovery.index import DATASETS, TOPOLOGIES, Index
+from bnncore.discovery.index import Index
+from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.discovery.names import canonical
 from bnncore.errors import UnknownNameError
 
@@ -26,55 +27,58 @@ def test_a_name_is_never_a_path_or_anything_else(given):
 
 
 def test_listing_imports_no_plugin(install):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}}, POISON)
-    assert "pets" in Index.scan().names(DATASETS)
+    install("bnn-pets", {DATASET.group: {"pets": "bnn_pets"}}, POISON)
+    assert "pets" in Index.scan().names(DATASET)
 
 
 def test_a_claim_names_distribution_and_version(install):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}}, version="1.2.3")
-    (claim,) = Index.scan().of(DATASETS, "pets")
+    install("bnn-pets", {DATASET.group: {"pets": "bnn_pets"}}, version="1.2.3")
+    (claim,) = Index.scan().of(DATASET, "pets")
     assert claim.owner == "bnn-pets 1.2.3"
 
 
 def test_a_distribution_that_is_found_twice_counts_once(install):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}}, version="1.0")
-    install("bnn_pets", {DATASETS: {"pets": "bnn_pets"}}, version="1.1")
-    assert len(Index.scan().of(DATASETS, "pets")) == 1
+    install("bnn-pets", {DATASET.group: {"pets": "bnn_pets"}}, version="1.0")
+    install("bnn_pets", {DATASET.group: {"pets": "bnn_pets"}}, version="1.1")
+    assert len(Index.scan().of(DATASET, "pets")) == 1
 
 
 def test_two_distributions_of_one_name_are_two_claims(install):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}})
-    install("bnn-animals", {DATASETS: {"Pets": "bnn_animals"}})
-    assert [claim.distribution for claim in Index.scan().of(DATASETS, "pets")] == ["bnn-animals", "bnn-pets"]
+    install("bnn-pets", {DATASET.group: {"pets": "bnn_pets"}})
+    install("bnn-animals", {DATASET.group: {"Pets": "bnn_animals"}})
+    assert [claim.distribution for claim in Index.scan().of(DATASET, "pets")] == [
+        "bnn-animals",
+        "bnn-pets",
+    ]
 
 
 def test_an_impossible_name_is_a_fault_and_harms_no_other(install):
-    install("bnn-odd", {DATASETS: {"../etc/passwd": "bnn_odd", "fine": "bnn_odd"}})
+    install("bnn-odd", {DATASET.group: {"../etc/passwd": "bnn_odd", "fine": "bnn_odd"}})
     index = Index.scan()
-    assert "fine" in index.names(DATASETS)
+    assert "fine" in index.names(DATASET)
     assert any("../etc/passwd" in fault and "bnn-odd 1.0" in fault for fault in index.faults)
 
 
 def test_topologies_of_bnncore_are_entry_points_like_anybodys():
-    assert {"cnvw1a1", "cnvw1a2", "cnvw2a2", "lfcw1a1", "lfcw1a2"} <= set(Index.scan().names(TOPOLOGIES))
+    assert {"cnvw1a1", "cnvw1a2", "cnvw2a2", "lfcw1a1", "lfcw1a2"} <= set(Index.scan().names(TOPOLOGY))
 
 
 @pytest.mark.parametrize("listed", ["bnn-pets", "BNN_Pets", "pets", "x, bnn-pets ,y"])
 def test_disable_blocks_a_distribution_or_a_name(install, monkeypatch, listed):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}}, POISON)
+    install("bnn-pets", {DATASET.group: {"pets": "bnn_pets"}}, POISON)
     monkeypatch.setenv("BNNCORE_DISABLE", listed)
     index = Index.scan()
-    assert "pets" not in index.names(DATASETS)
-    assert "BNNCORE_DISABLE" in index.of(DATASETS, "pets")[0].blocked
+    assert "pets" not in index.names(DATASET)
+    assert "BNNCORE_DISABLE" in index.of(DATASET, "pets")[0].blocked
 
 
 def test_allow_leaves_only_what_it_lists_and_bnncore(install, monkeypatch):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}})
-    install("bnn-cars", {DATASETS: {"cars": "bnn_cars"}})
+    install("bnn-pets", {DATASET.group: {"pets": "bnn_pets"}})
+    install("bnn-cars", {DATASET.group: {"cars": "bnn_cars"}})
     monkeypatch.setenv("BNNCORE_ALLOW", "bnn-cars")
     index = Index.scan()
-    assert index.names(DATASETS) == ("cars",)
-    assert "cnvw1a1" in index.names(TOPOLOGIES)
+    assert index.names(DATASET) == ("cars",)
+    assert "cnvw1a1" in index.names(TOPOLOGY)
 
 
 def test_importing_and_describing_import_nothing_heavy():

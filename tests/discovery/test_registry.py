@@ -8,8 +8,9 @@ import threading
 import pytest
 
 import bnncore
+from bnncore.discovery import kinds
 from bnncore.discovery.host import PluginWarning
-from bnncore.discovery.index import BACKENDS, DATASETS, TOPOLOGIES
+from bnncore.discovery.resolve import resolve
 from bnncore.errors import (
     AmbiguousError,
     BlockedError,
@@ -33,7 +34,7 @@ def bnncore_topology(name):
 def offer_topology(install, source, distribution="bnn-tiny", name="tiny", version="1.0"):
     module = distribution.replace("-", "_")
     return install(
-        distribution, {TOPOLOGIES: {name: module}}, {f"{module}/__init__.py": source}, version=version
+        distribution, {kinds.TOPOLOGY.group: {name: module}}, {f"{module}/__init__.py": source}, version=version
     )
 
 
@@ -54,7 +55,7 @@ def test_only_the_owner_is_imported(install, registry):
 
 
 def test_an_unknown_name_suggests_close_ones_and_how_to_install(install, registry):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}})
+    install("bnn-pets", {kinds.DATASET.group: {"pets": "bnn_pets"}})
     with pytest.raises(UnknownNameError, match=r"did you mean 'pets'.*pip install bnn-pest"):
         registry.dataset("pest")
 
@@ -159,7 +160,11 @@ def test_a_broken_plugin_is_imported_once(install, registry, tmp_path):
 
 def test_a_fault_in_one_hook_leaves_the_other_names_of_the_plugin(install, registry):
     source = TOPOLOGY.replace('if name != "tiny"', 'if name == "bad":\n        1 / 0\n    if name != "tiny"')
-    install("bnn-tiny", {TOPOLOGIES: {"tiny": "bnn_tiny", "bad": "bnn_tiny"}}, {"bnn_tiny/__init__.py": source})
+    install(
+        "bnn-tiny",
+        {kinds.TOPOLOGY.group: {"tiny": "bnn_tiny", "bad": "bnn_tiny"}},
+        {"bnn_tiny/__init__.py": source},
+    )
     with pytest.raises(PluginError, match="ZeroDivisionError"):
         registry.topology("bad")
     assert registry.topology("tiny").name == "tiny"
@@ -172,14 +177,18 @@ def test_an_interrupt_is_not_swallowed(install, registry):
 
 
 def test_a_broken_backend_is_warned_of_once_and_left_out(install, registry):
-    install("bnn-gpu", {BACKENDS: {"gpu": "bnn_gpu"}}, {"bnn_gpu.py": "raise RuntimeError('no card')"})
+    install(
+        "bnn-gpu", {kinds.BACKEND.group: {"gpu": "bnn_gpu"}}, {"bnn_gpu.py": "raise RuntimeError('no card')"}
+    )
     with pytest.warns(PluginWarning, match="no card"):
         assert "gpu" not in [backend.name for backend in registry.backends()]
     assert "numpy" in [backend.name for backend in registry.backends()]
 
 
 def test_strict_raises_instead(install, registry, monkeypatch):
-    install("bnn-gpu", {BACKENDS: {"gpu": "bnn_gpu"}}, {"bnn_gpu.py": "raise RuntimeError('no card')"})
+    install(
+        "bnn-gpu", {kinds.BACKEND.group: {"gpu": "bnn_gpu"}}, {"bnn_gpu.py": "raise RuntimeError('no card')"}
+    )
     monkeypatch.setenv("BNNCORE_STRICT", "1")
     with pytest.raises(PluginError, match="no card"):
         registry.backends()
@@ -241,13 +250,13 @@ def bnncore_parameters(dataset, topology):
 
 @pytest.fixture
 def pets(install):
-    install("bnn-pets", {DATASETS: {"pets": "bnn_pets"}}, {"bnn_pets/__init__.py": PETS})
+    install("bnn-pets", {kinds.DATASET.group: {"pets": "bnn_pets"}}, {"bnn_pets/__init__.py": PETS})
 
 
 def test_the_first_topology_is_the_default(pets, registry):
-    dataset = registry.dataset("pets")
-    assert registry.choose_topology(dataset, None) == "cnvW1A1"
-    assert registry.choose_topology(dataset, "CNVw1a2") == "cnvW1A2"
+    assert resolve(registry, "pets").topology.name == "cnvW1A1"
+    offers = registry.offers(registry.dataset("pets"))
+    assert offers.choose_topology("CNVw1a2") == "cnvW1A2"
 
 
 def test_a_topology_that_a_dataset_is_not_offered_on_names_the_choices(pets):
@@ -291,7 +300,7 @@ def test_parameters_for_another_topology_name_both_owners_and_the_first_layer(in
     )
     install(
         "bnn-pets",
-        {DATASETS: {"pets": "bnn_pets"}},
+        {kinds.DATASET.group: {"pets": "bnn_pets"}},
         {"bnn_pets/__init__.py": source, "bnn_pets/weights.npz": data},
         version="1.5",
     )

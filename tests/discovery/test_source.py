@@ -11,7 +11,8 @@ from click.testing import CliRunner
 import bnncore
 from bnncore import BlockedError
 from bnncore.cli import cli
-from bnncore.discovery.index import DATASETS, PARAMETERS, TOPOLOGIES, Index
+from bnncore.discovery.index import Index
+from bnncore.discovery.kinds import DATASET, PARAMETERS, TOPOLOGY
 from bnncore.discovery.source import read_plugin
 from bnncore.hookspecs import API_LEVEL
 
@@ -30,7 +31,7 @@ def something_else(): ...
 @pytest.fixture
 def poison(install, monkeypatch):
     monkeypatch.delattr(sys, "bnncore_test_poison", raising=False)
-    install("bnn-poison", {DATASETS: {"poison": "bnn_poison.deep.plugin"}}, {
+    install("bnn-poison", {DATASET.group: {"poison": "bnn_poison.deep.plugin"}}, {
         "bnn_poison/__init__.py": POISON,
         "bnn_poison/deep/__init__.py": POISON,
         "bnn_poison/deep/plugin.py": POISON,
@@ -43,8 +44,8 @@ def was_run():
     return hasattr(sys, "bnncore_test_poison")
 
 
-def claim(name, group=DATASETS):
-    (found,) = Index.scan().of(group, name)
+def claim(name, kind=DATASET):
+    (found,) = Index.scan().of(kind, name)
     return found
 
 
@@ -96,26 +97,28 @@ def test_an_allowed_distribution_is_used_and_bnncore_always_is(poison, monkeypat
 
 def test_a_newer_api_level_shows_without_an_import(install):
     source = f"BNNCORE_API = {API_LEVEL + 1}\nraise SystemExit\n"
-    install("bnn-new", {DATASETS: {"newer": "bnn_new"}}, {"bnn_new.py": source})
+    install("bnn-new", {DATASET.group: {"newer": "bnn_new"}}, {"bnn_new.py": source})
     assert read_plugin(claim("newer")).problem == (
         f"needs API level {API_LEVEL + 1}, this bnncore has {API_LEVEL}: update bnncore"
     )
 
 
 def test_a_module_that_is_not_there_shows_without_an_import(install):
-    install("bnn-gone", {DATASETS: {"gone": "bnn_gone.plugin"}})
+    install("bnn-gone", {DATASET.group: {"gone": "bnn_gone.plugin"}})
     assert "reinstall bnn-gone" in read_plugin(claim("gone")).problem
 
 
 def test_source_that_cannot_be_parsed_is_a_problem(install):
-    install("bnn-typo", {DATASETS: {"typo": "bnn_typo"}}, {"bnn_typo.py": "def bnncore_dataset(name) return"})
+    install(
+        "bnn-typo", {DATASET.group: {"typo": "bnn_typo"}}, {"bnn_typo.py": "def bnncore_dataset(name) return"}
+    )
     reading = read_plugin(claim("typo"))
     assert reading.hooks == ()
     assert "bnn_typo.py" in reading.problem
 
 
 def test_hooks_of_an_object_in_a_module_are_unknown(install):
-    install("bnn-object", {DATASETS: {"object": "bnn_object:plugin"}}, {"bnn_object.py": POISON})
+    install("bnn-object", {DATASET.group: {"object": "bnn_object:plugin"}}, {"bnn_object.py": POISON})
     assert read_plugin(claim("object")).hooks is None
 
 
@@ -124,12 +127,12 @@ def test_plugins_tells_conflicts_from_choices(install):
         package = distribution.replace("-", "_")
         install(
             distribution,
-            {TOPOLOGIES: {"net": package}, PARAMETERS: {"cifar10.net": package}},
+            {TOPOLOGY.group: {"net": package}, PARAMETERS.group: {"cifar10.net": package}},
             {f"{package}.py": "BNNCORE_API = 1\n"},
         )
     found = json.loads(CliRunner().invoke(cli, ["plugins", "--json"]).output)["plugins"]
     states = {(each["distribution"], each["group"]): each["state"] for each in found}
-    assert states["bnn-one", PARAMETERS] == states["bnn-two", PARAMETERS] == "ok"
-    assert "conflict" in states["bnn-one", TOPOLOGIES]
+    assert states["bnn-one", PARAMETERS.group] == states["bnn-two", PARAMETERS.group] == "ok"
+    assert "conflict" in states["bnn-one", TOPOLOGY.group]
     with pytest.raises(bnncore.ConflictError, match="bnn-one"):
         bnncore.registry.topology("net")

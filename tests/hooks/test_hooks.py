@@ -12,7 +12,7 @@ from hooks.pages import HOOKS, block, entry_points, page
 
 import bnncore
 from bnncore.builtin.topologies import TOPOLOGIES
-from bnncore.discovery.index import DATASETS, GROUPS
+from bnncore.discovery.kinds import DATASET, offered_kinds
 from bnncore.discovery.source import hook_names
 from bnncore.formats.card import Card
 from bnncore.hookspecs import Hooks
@@ -45,7 +45,7 @@ def test_every_hook_is_in_the_overview(hook):
     assert f"({hook}.md)" in (HOOKS / "index.md").read_text()
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [kind.group for kind in offered_kinds()])
 def test_every_group_is_in_the_overview(group):
     assert f"`{group}`" in (HOOKS / "index.md").read_text()
 
@@ -105,7 +105,7 @@ def test_the_example_of_bnncore_dataset(example):
     example("bnncore_dataset")
     dataset = bnncore.registry.dataset("pets")
     assert dataset.title == "Cats and dogs"
-    assert bnncore.registry.choose_topology(dataset, None) == "cnvW1A1"
+    assert dataset.topologies[0] == "cnvW1A1"
 
 
 OWNER = """
@@ -121,7 +121,7 @@ def bnncore_dataset(name):
 
 
 def test_the_example_of_bnncore_parameters(example):
-    owner = ("bnn-owner", {DATASETS: {"pets": "bnn_owner"}}, {"bnn_owner.py": OWNER})
+    owner = ("bnn-owner", {DATASET.group: {"pets": "bnn_owner"}}, {"bnn_owner.py": OWNER})
     example("bnncore_parameters", [owner])
     with bnncore.get("pets", topology="cnvW1A1") as classifier:
         assert classifier.selftest().vectors == 16
@@ -134,7 +134,7 @@ def test_the_example_of_bnncore_preprocessing(example):
     from bnncore.pictures.preprocessing import Pipeline
 
     example("bnncore_preprocessing")
-    (claim,) = bnncore.registry.index.of(DATASETS, "pets")
+    (claim,) = bnncore.registry.index.of(DATASET, "pets")
     found = PluginHost().call(
         claim, "bnncore_preprocessing", bnncore.Preprocessing, dataset="pets", topology="cnvW1A1"
     )
@@ -184,7 +184,7 @@ def test_the_example_of_bnncore_backend(example, tmp_path):
         topology=network.topology,
         network=lambda: network,
         parameters_id="random",
-        bitstream=lambda board: None,
+        find_bitstream=lambda board: None,
     )
     executor = open_executor(bnncore.registry, "engine", job)
     inputs = golden_inputs(network.topology.input)

@@ -17,7 +17,8 @@ from PIL import Image
 import bnncore
 from bnncore.errors import InputError, PluginError
 from bnncore.pictures.decoding import Resampling
-from bnncore.pictures.preprocessing import OPERATIONS, Pipeline, default_preprocessing, letterbox
+from bnncore.pictures.defaults import default_preprocessing
+from bnncore.pictures.preprocessing import OPERATIONS, Pipeline, letterbox
 from bnncore.records import Preprocessing, Step
 
 CNV = Input(height=32, width=32, channels=3)

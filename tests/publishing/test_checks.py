@@ -11,7 +11,7 @@ import pytest
 
 from bnncore.conformance import CHECKS, Subject
 from bnncore.conformance.suite import run_check
-from bnncore.discovery.index import DATASETS
+from bnncore.discovery import kinds
 from bnncore.publishing.pack import write_manifest
 
 DATASET = ("shapes", "--topology", "tinynet", "--classes", "round,square,long")
@@ -278,7 +278,7 @@ def test_a_backend_that_shares_a_buffer_between_threads_fails_threads(check, new
 
 
 def test_a_name_that_somebody_else_offers_is_found(check, install):
-    install("bnn-rival", {DATASETS: {"shapes": "bnn_rival"}})
+    install("bnn-rival", {kinds.DATASET.group: {"shapes": "bnn_rival"}})
     assert "'shapes' by bnn-rival 1.0" in check(DATASET)["conflicts"].text
 
 

@@ -60,7 +60,7 @@ def test_parameters_for_somebody_elses_dataset(net, new, install_wheel, shapes):
     install_wheel(shapes)
     install_wheel(new("better", "--kind", "parameters", "--dataset", "shapes", "--topology", "tinynet"))
     assert problems("bnn-better") == {}
-    with bnncore.get("shapes", source="bnn-better") as classifier:
+    with bnncore.get("shapes", distribution="bnn-better") as classifier:
         assert classifier.classes == ("round", "square", "long")
         classifier.selftest()
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import bnncore
 from bnncore.cli import main
-from bnncore.discovery.index import DATASETS, TOPOLOGIES
+from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.formats.binparam import read_binparam
 from bnncore.formats.npz import read_npz
 
@@ -80,7 +80,7 @@ def plugin(install, tmp_path: Path) -> Path:
     from bnncore.publishing.pack import write_manifest
     from bnncore.publishing.random_network import random_network
 
-    entry = {TOPOLOGIES: {"tiny": "bnn_shades"}, DATASETS: {"shades": "bnn_shades"}}
+    entry = {TOPOLOGY.group: {"tiny": "bnn_shades"}, DATASET.group: {"shades": "bnn_shades"}}
     site = install(
         "bnn-shades",
         entry,

@@ -1,0 +1,33 @@
+"""How a network shall run on this machine: what ``get``, ``load`` and the command line take alike."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from attrs import field, frozen
+
+__all__ = ["Options"]
+
+
+def _folder(given: str | os.PathLike[str] | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+@frozen(kw_only=True)
+class Options:
+    """How a network shall run.
+
+    Attributes:
+        backend: ``auto`` takes the FPGA where a board and a fitting bitstream exist, else the CPU; ``numpy``, ``cpu``,
+            ``fpga`` or a plugin's take that one or raise.
+        board: for ``fpga``, the name of the board, or None for the one at hand.
+        threads: most threads to use; None for the default.
+        bitstreams: for ``fpga``, the folder where the user keeps bitstreams; None for the one that
+            ``BNNCORE_BITSTREAMS`` names, if any.
+    """
+
+    backend: str = "auto"
+    board: str | None = None
+    threads: int | None = None
+    bitstreams: Path | None = field(default=None, converter=_folder)

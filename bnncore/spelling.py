@@ -1,0 +1,36 @@
+"""How messages name an argument: as a keyword in Python, as an option on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["argument", "spelled_as_options"]
+
+# The command line runs one command in a process, whose threads all speak to the same person.
+_as_options = False
+
+
+def argument(name: str, value: str | None = None) -> str:
+    """Return an argument of ``get`` and ``load`` as its caller would write it, with a value or without.
+
+    >>> argument("topology"), argument("board", "pynq-z1")
+    ('topology=', "board='pynq-z1'")
+    >>> with spelled_as_options():
+    ...     argument("topology"), argument("board", "pynq-z1")
+    ('--topology', '--board pynq-z1')
+    """
+    if _as_options:
+        return f"--{name}" if value is None else f"--{name} {value}"
+    return f"{name}=" if value is None else f"{name}={value!r}"
+
+
+@contextmanager
+def spelled_as_options() -> Iterator[None]:
+    """Let messages name options of the command line, until the end of the block."""
+    global _as_options
+    before, _as_options = _as_options, True
+    try:
+        yield
+    finally:
+        _as_options = before

@@ -17,7 +17,7 @@ from bnncore.discovery.resolve import Resolution, resolve
 from bnncore.errors import AmbiguousError, ParameterError, ResourceError, UnknownNameError
 from bnncore.formats.card import Card, parse_card
 from bnncore.options import Options
-from bnncore.pictures.defaults import default_preprocessing
+from bnncore.records import Preprocessing
 from bnncore.resources import read_resource, resource_path
 from bnncore.spelling import argument
 
@@ -97,7 +97,7 @@ def load_classifier(
     contents = Contents(
         name=place.stem if place.is_file() else "/".join(_absolute(place).parts[-2:]),
         topology=network.topology,
-        preprocessing=default_preprocessing(network.topology.input),
+        preprocessing=Preprocessing.default(network.topology.input),
         classes=lambda: names,
         network=lambda: network,
         card=lambda: None,

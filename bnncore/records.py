@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, in_, instance_of, optional
-from bnnhw.topology import Folding
+from attrs.validators import deep_iterable, instance_of, optional
+from bnnhw.topology import Folding, Input
 
 __all__ = [
     "Backend",
@@ -56,6 +56,15 @@ def _relative(instance: Any, attribute: Any, value: Any) -> None:
         raise ValueError(f"Resource.path must be relative, with '/', inside its package; not {value!r}")
 
 
+def _in_its_package(instance: Any, attribute: Any, value: Resource) -> None:
+    if value.url is not None:
+        kind = type(instance).__name__
+        raise ValueError(
+            f"{kind}.{attribute.name} has a url, and only the files of bitstreams are fetched: put {value.filename!r} "
+            "into the package"
+        )
+
+
 def _frozen_mapping(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(given))
 
@@ -79,7 +88,7 @@ class Resource:
         path: inside the package, with ``/``.
         size: in bytes.
         sha256: hex digest of its content.
-        url: where it can be fetched if the package does not hold it; most do.
+        url: where it can be fetched if the package does not hold it; of a bitstream's files alone.
     """
 
     package: str = field(validator=_TEXT)
@@ -144,6 +153,12 @@ class Preprocessing:
         if bool(self.steps) == (self.function is not None):
             raise ValueError("Preprocessing needs either steps or a function")
 
+    @classmethod
+    def default(cls, given: Input) -> Preprocessing:
+        """Return what is used where nobody declares anything: digits for one-bit grey, else a letterbox."""
+        operation = "digit" if given.bits == 1 and given.channels == 1 else "letterbox"
+        return cls(steps=(Step(operation=operation),))
+
     def describe(self) -> str:
         """Return it in one line for people: the steps' operations, or the function's import path."""
         return self.function or ", ".join(step.operation for step in self.steps)
@@ -157,8 +172,7 @@ class Parameters:
         dataset: name of the dataset.
         topology: name of the topology.
         topology_digest: ``Topology.digest`` of the shapes that they were trained for.
-        resource: the file.
-        format: ``npz`` (see ``bnncore.formats.npz``).
+        resource: the file, an ``.npz`` (see ``bnncore.formats.npz``).
         golden: an ``.npz`` of ``inputs`` (uint8 [N, *input shape]) and ``scores`` (int32 [N, outputs])
             that ``selftest()`` replays.
     """
@@ -166,9 +180,11 @@ class Parameters:
     dataset: str = field(validator=_TEXT)
     topology: str = field(validator=_TEXT)
     topology_digest: str = field(validator=_sha256)
-    resource: Resource = field(validator=instance_of(Resource))
-    format: Literal["npz"] = field(default="npz", validator=in_(("npz",)))
-    golden: Resource | None = field(default=None, validator=optional(instance_of(Resource)))
+    resource: Resource = field(validator=[instance_of(Resource), _in_its_package])
+    golden: Resource | None = field(
+        default=None,
+        validator=optional([instance_of(Resource), _in_its_package]),
+    )
 
 
 @frozen(kw_only=True)
@@ -185,9 +201,9 @@ class Dataset:
 
     name: str = field(validator=_TEXT)
     title: str = field(validator=_TEXT)
-    classes: Resource = field(validator=instance_of(Resource))
+    classes: Resource = field(validator=[instance_of(Resource), _in_its_package])
     topologies: tuple[str, ...] = field(converter=_names, validator=_TEXTS)
-    card: Resource = field(validator=instance_of(Resource))
+    card: Resource = field(validator=[instance_of(Resource), _in_its_package])
 
     def __attrs_post_init__(self) -> None:
         if not self.topologies:

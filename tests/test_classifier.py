@@ -31,9 +31,9 @@ from bnncore import Classifier, InputError, Options, ParameterError, SelftestErr
 from bnncore.classifier import Contents
 from bnncore.engine import Engine
 from bnncore.formats.npz import write_npz
-from bnncore.pictures.defaults import default_preprocessing
 from bnncore.pictures.preprocessing import Pipeline
 from bnncore.prediction import Prediction, Predictions
+from bnncore.records import Preprocessing
 
 COLOUR = Topology(
     name="colour",
@@ -175,7 +175,7 @@ def test_preprocess_shows_what_the_network_sees(classifier: Classifier, network:
     seen = classifier.preprocess(picture)
     given = classifier.topology.input
     assert (seen.shape, seen.dtype) == (given.shape, np.uint8)
-    assert np.array_equal(seen, Pipeline(default_preprocessing(given), given)(picture))
+    assert np.array_equal(seen, Pipeline(Preprocessing.default(given), given)(picture))
     assert np.array_equal(classifier.preprocess(seen), seen)
 
 
@@ -286,7 +286,7 @@ def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) 
     """Also what Python does not allocate, and also after answers that nobody keeps."""
     cpu = pytest.importorskip("bnnhw.cpu.executor", reason="no C kernels", exc_type=Exception)
     given, executor = network.topology.input, cpu.CpuExecutor(network)
-    engine = Engine(network.topology, CLASSES, Pipeline(default_preprocessing(given), given), executor)
+    engine = Engine(network.topology, CLASSES, Pipeline(Preprocessing.default(given), given), executor)
     images = random_batch(network.topology, 1, 256)
 
     def resident() -> int:
@@ -395,7 +395,7 @@ def predict(row: Sequence[int], output: str, classes: Sequence[str] = "abcde", k
     engine = Engine(
         topology,
         tuple(classes),
-        Pipeline(default_preprocessing(topology.input), topology.input),
+        Pipeline(Preprocessing.default(topology.input), topology.input),
         Fixed(row, kind),
     )
     image = np.zeros((10, 10), np.uint8)
@@ -510,7 +510,7 @@ def with_golden(golden: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]) -> 
     contents = Contents(
         name="mine",
         topology=COLOUR,
-        preprocessing=default_preprocessing(COLOUR.input),
+        preprocessing=Preprocessing.default(COLOUR.input),
         classes=lambda: CLASSES,
         network=lambda: network,
         card=lambda: None,

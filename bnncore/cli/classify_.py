@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bnncore import BnnError, Prediction
-from bnncore.cli.network import Asked, network_options
+from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import bar, json_option, print_json
 
 __all__ = ["command"]

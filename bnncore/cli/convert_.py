@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bnncore import ParameterError, registry
-from bnncore.cli.network import Asked, network_options
+from bnncore.cli.network_options import Asked, network_options
 
 __all__ = ["command"]
 

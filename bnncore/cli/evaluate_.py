@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bnncore import BnnError
-from bnncore.cli.network import Asked, network_options
+from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import json_option, print_json, table
 
 if TYPE_CHECKING:

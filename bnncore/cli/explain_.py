@@ -6,7 +6,7 @@ import click
 from attrs import asdict
 
 from bnncore import registry
-from bnncore.cli.network import Asked, network_options
+from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import json_option, print_json, table
 
 __all__ = ["command"]

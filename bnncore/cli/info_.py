@@ -8,7 +8,7 @@ import click
 from attrs import asdict
 
 from bnncore.classifier import Classifier
-from bnncore.cli.network import Asked, network_options
+from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import json_option, print_json
 from bnncore.formats.card import Card
 

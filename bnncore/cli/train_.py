@@ -165,12 +165,12 @@ def _dataset_job(name: str, data: Path | None, topology: str | None) -> _Job:
 
 
 def _pictures_job(images: Path | None, topology: str | None) -> _Job:
-    from bnncore.pictures.defaults import default_preprocessing
     from bnncore.pictures.preprocessing import Pipeline
+    from bnncore.records import Preprocessing
 
     assert images is not None
     network = registry.topology(topology or _DEFAULT_TOPOLOGY)
-    pipeline = Pipeline(default_preprocessing(network.input), network.input)
+    pipeline = Pipeline(Preprocessing.default(network.input), network.input)
     return _Job(images, network, pipeline, None, None)
 
 

@@ -18,7 +18,6 @@ from bnncore.discovery.offers import Offers, find_offers
 from bnncore.discovery.registry import Registry
 from bnncore.errors import AmbiguousError, PluginError, UnknownNameError
 from bnncore.formats.card import CARD
-from bnncore.pictures.defaults import default_preprocessing
 from bnncore.records import Dataset, Parameters, Preprocessing, Resource
 from bnncore.resources import packaged
 from bnncore.spelling import argument
@@ -204,7 +203,7 @@ def _resolve(
             f"plugin {parameters_owner.owner} offers no parameters of {dataset.name!r} for {network.name!r}"
         )
     # The plugin of the parameters is asked first, since they were trained that way, then the dataset's.
-    preprocessing, preprocessing_owner = default_preprocessing(network.input), topology_owner
+    preprocessing, preprocessing_owner = Preprocessing.default(network.input), topology_owner
     for claim in dict.fromkeys((parameters_owner, owner)):
         declared = registry.ask(claim, PREPROCESSING, **asked)
         if declared is not None:

@@ -19,8 +19,8 @@ from bnncore.discovery.registry import Registry
 from bnncore.errors import InputError, UnknownNameError
 from bnncore.files import write_atomically
 from bnncore.hookspecs import API_LEVEL
-from bnncore.pictures.defaults import default_preprocessing
 from bnncore.publishing import templates
+from bnncore.records import Preprocessing
 
 __all__ = ["NewProject", "classes_of", "write_project"]
 
@@ -152,7 +152,7 @@ def _values(project: NewProject, registry: Registry) -> dict[str, Any]:
     needed = [registry.owner(TOPOLOGY, "cnvW1A1")]
     if "topology" in kind.parts or kind == DATASET:
         topology = registry.topology(project.topology)
-        operation = default_preprocessing(topology.input).steps[0].operation
+        operation = Preprocessing.default(topology.input).steps[0].operation
         needed.append(registry.owner(TOPOLOGY, topology.name))
         values |= {"topology": topology.name, "digest": topology.digest, "operation": operation}
     if kind == DATASET:

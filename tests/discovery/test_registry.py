@@ -310,3 +310,15 @@ def test_parameters_for_another_topology_name_both_owners_and_the_first_layer(in
     assert "bnn-pets 1.5" in message
     assert "bnn-tiny 2.0" in message
     assert "layer 0: expected 'dense 16->3', found 'dense 16->5'" in message
+
+
+def test_only_the_files_of_bitstreams_can_be_fetched():
+    file = {"package": "bnn_pets", "path": "w.npz", "size": 1, "sha256": "0" * 64}
+    for url in (None, "https://example.org/w.npz"):
+        resource = bnncore.Resource(**file, url=url)
+        wanted = {"dataset": "pets", "topology": "tiny", "topology_digest": "1" * 64, "resource": resource}
+        if url is None:
+            assert bnncore.Parameters(**wanted).resource.url is None
+            continue
+        with pytest.raises(ValueError, match=r"Parameters\.resource has a url.*put 'w\.npz' into the package"):
+            bnncore.Parameters(**wanted)

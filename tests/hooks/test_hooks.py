@@ -75,7 +75,7 @@ def test_every_attribute_of_the_record_is_explained(hook):
     missing = [
         each.name
         for each in record.__attrs_attrs__
-        if f"`{each.name}`" not in text and each.name not in ("name", "topology", "summary", "format")
+        if f"`{each.name}`" not in text and each.name not in ("name", "topology", "summary")
     ]
     assert not missing
 

@@ -17,12 +17,12 @@ from PIL import Image, ImageDraw
 import bnncore
 from bnncore.errors import InputError
 from bnncore.pictures.decoding import Resampling
-from bnncore.pictures.defaults import default_preprocessing
 from bnncore.pictures.digits import digit
 from bnncore.pictures.preprocessing import Pipeline
+from bnncore.records import Preprocessing
 
 LFC = Input(height=28, width=28, bits=1)
-see = Pipeline(default_preprocessing(LFC), LFC)
+see = Pipeline(Preprocessing.default(LFC), LFC)
 
 
 def seven(

@@ -17,7 +17,6 @@ from PIL import Image
 import bnncore
 from bnncore.errors import InputError, PluginError
 from bnncore.pictures.decoding import Resampling
-from bnncore.pictures.defaults import default_preprocessing
 from bnncore.pictures.preprocessing import OPERATIONS, Pipeline, letterbox
 from bnncore.records import Preprocessing, Step
 
@@ -31,7 +30,7 @@ MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16
 
 def pipeline(given: Input, *steps: str | tuple[str, dict[str, Any]]) -> Pipeline:
     made = [Step(operation=s) if isinstance(s, str) else Step(operation=s[0], options=s[1]) for s in steps]
-    return Pipeline(Preprocessing(steps=made) if made else default_preprocessing(given), given)
+    return Pipeline(Preprocessing(steps=made) if made else Preprocessing.default(given), given)
 
 
 def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
@@ -250,7 +249,7 @@ def test_an_array_of_another_type_is_not_converted(dtype: type) -> None:
 
 def test_the_default_is_a_letterbox_or_for_one_bit_grey_a_digit() -> None:
     def names(given: Input) -> list[str]:
-        return [step.operation for step in default_preprocessing(given).steps]
+        return [step.operation for step in Preprocessing.default(given).steps]
 
     assert names(CNV) == names(GREY) == names(Input(height=5, width=5, channels=3, bits=1)) == ["letterbox"]
     assert names(LFC) == ["digit"]

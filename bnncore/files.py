@@ -6,15 +6,17 @@ import os
 import tempfile
 from pathlib import Path
 
+from bnncore import environment
+
 __all__ = ["cache_folder", "write_atomically"]
 
 
 def cache_folder() -> Path:
     """Return where fetched files are kept: ``BNNCORE_CACHE``, or ``bnncore`` in the user's cache."""
-    chosen = os.environ.get("BNNCORE_CACHE")
+    chosen = environment.CACHE.value
     if chosen:
         return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
+    base = environment.XDG_CACHE_HOME.value
     return (Path(base) if base else Path.home() / ".cache") / "bnncore"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tarfile
 import textwrap
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from variables import TEST_DATA
 
 import bnncore
 from bnncore.discovery.registry import Registry
@@ -18,9 +18,9 @@ from bnncore.discovery.registry import Registry
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """Return the folder of reference data; skip where it is not at hand."""
-    place = os.environ.get("BNNCORE_TEST_DATA")
+    place = TEST_DATA.value
     if not place or not Path(place).is_dir():
-        pytest.skip("BNNCORE_TEST_DATA does not name the folder of reference data")
+        pytest.skip(f"{TEST_DATA} does not name the folder of reference data")
     return Path(place)
 
 

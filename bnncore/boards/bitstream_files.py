@@ -6,21 +6,19 @@ Every file is checked for size and SHA-256 each time before it is used, wherever
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import frozen
 
+from bnncore import environment
 from bnncore.errors import ResourceError
 from bnncore.files import cache_folder, write_atomically
 from bnncore.records import Bitstream, Resource, UserFile
 from bnncore.resources import resource_path
 
-__all__ = ["ACCEPT", "FOLDER", "BitstreamFiles", "find_bitstream", "locate_bitstream"]
+__all__ = ["BitstreamFiles", "find_bitstream", "locate_bitstream"]
 
-FOLDER = "BNNCORE_BITSTREAMS"
-ACCEPT = "BNNCORE_BITSTREAMS_ACCEPT"
 _LIMIT = 2**28
 
 
@@ -86,9 +84,9 @@ def _in_folder(
     bitstream: Bitstream, folder: Path | None, accept: Iterable[str], reasons: list[str]
 ) -> BitstreamFiles | None:
     if folder is None:
-        chosen = os.environ.get(FOLDER)
+        chosen = environment.BITSTREAMS.value
         if not chosen:
-            reasons.append(f"{FOLDER} names no folder")
+            reasons.append(f"{environment.BITSTREAMS} names no folder")
             return None
         folder = Path(chosen)
     files = [folder / file.filename for file in (bitstream.bit, bitstream.hwh)]
@@ -100,7 +98,7 @@ def _in_folder(
         raise ResourceError(
             f"{folder}: expected {files[0].name} and {files[1].name} side by side, found no {missing[0]}"
         )
-    trusted = {*accept, *os.environ.get(ACCEPT, "").replace(",", " ").lower().split()}
+    trusted = {*accept, *environment.BITSTREAMS_ACCEPT.value.replace(",", " ").lower().split()}
     digests = []
     for file, path in zip((bitstream.bit, bitstream.hwh), files):
         digest = _digest(path)
@@ -108,7 +106,7 @@ def _in_folder(
             published = file.sha256 if isinstance(file, Resource) else "none is published"
             raise ResourceError(
                 f"{path}: expected SHA-256 {published}, found {digest}. If you know this file and trust it, say so "
-                f"with {ACCEPT}={digest} (several digests with commas)"
+                f"with {environment.BITSTREAMS_ACCEPT}={digest} (several digests with commas)"
             )
         digests.append(digest)
     return BitstreamFiles(bit=files[0], sha256=digests[0], source=f"the folder {folder}")
@@ -154,8 +152,9 @@ def _fetched(bitstream: Bitstream, reasons: list[str]) -> BitstreamFiles:
     if isinstance(bit, UserFile) or isinstance(hwh, UserFile) or not bit.url or not hwh.url:
         raise ResourceError(
             f"the bitstream of {bitstream.topology} for {', '.join(bitstream.boards)} cannot be fetched, and is not "
-            f"here: {'; '.join(reasons)}. Put {names} into a folder, name it with {FOLDER}, and name their SHA-256 "
-            f"digests, which 'sha256sum' prints, with {ACCEPT}"
+            f"here: {'; '.join(reasons)}. Put {names} into a folder, name it with "
+            f"{environment.BITSTREAMS}, and name their SHA-256 digests, which 'sha256sum' prints, with "
+            f"{environment.BITSTREAMS_ACCEPT}"
         )
     # It imports a web client, which every start on a machine without a board would pay for.
     from bnncore.boards.fetching import fetch
@@ -169,7 +168,7 @@ def _fetched(bitstream: Bitstream, reasons: list[str]) -> BitstreamFiles:
         raise ResourceError(
             f"the bitstream of {bitstream.topology} for {', '.join(bitstream.boards)} is not here "
             f"({'; '.join(reasons)}) and fetching it failed: {error}. Without a network: fetch {bit.url} and "
-            f"{hwh.url} elsewhere, put both into a folder here, and name it with {FOLDER}"
+            f"{hwh.url} elsewhere, put both into a folder here, and name it with {environment.BITSTREAMS}"
         ) from error
     return BitstreamFiles(bit=files[0], sha256=bit.sha256, source=bit.url)
 

@@ -6,11 +6,11 @@ and Python's own words about the processor may be empty.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from attrs import frozen
 
+from bnncore import environment
 from bnncore.discovery.names import canonical, is_name
 
 __all__ = ["PARTS", "Board", "boards_of", "detect", "named", "places"]
@@ -57,7 +57,7 @@ def detect() -> Board | None:
 
     Works as any user, under sudo, in Jupyter and in any virtual environment.
     """
-    said = _text(_PYNQ_BOARD) or (os.environ.get("BOARD", "") if (_ROOT / _FPGA).exists() else "")
+    said = _text(_PYNQ_BOARD) or (environment.BOARD.value if (_ROOT / _FPGA).exists() else "")
     model = _text(_MODEL)
     if said:
         name = _known(said)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bnnhw.fpga.bitfile import same_part
 
+from bnncore import environment
 from bnncore.boards.bitstream_files import find_bitstream
 from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.matching import board_of, match_bitstream
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
     from bnncore.backends import Job
 
-__all__ = ["FOREIGN", "executor", "obstacle", "pynq_traps"]
-
-FOREIGN = "BNNCORE_FOREIGN_OVERLAY"
+__all__ = ["executor", "obstacle", "pynq_traps"]
 
 
 def obstacle(job: Job) -> str | None:
@@ -73,9 +72,9 @@ def executor(job: Job) -> FpgaExecutor:
         raise BackendError(obstacle(job) or "the board was gone")
     _, bitstream = matched
     _check_digest(job, bitstream)
-    foreign = os.environ.get(FOREIGN, "replace")
+    foreign = environment.FOREIGN_OVERLAY.value or "replace"
     if foreign not in ("replace", "refuse"):
-        raise BackendError(f"{FOREIGN} must be 'replace' or 'refuse', not {foreign!r}")
+        raise BackendError(f"{environment.FOREIGN_OVERLAY} must be 'replace' or 'refuse', not {foreign!r}")
     from bnnhw.fpga.executor import FpgaExecutor
     from bnnhw.fpga.pynq_device import PynqDevice
 
@@ -108,7 +107,7 @@ def pynq_traps(board: Board) -> tuple[str, ...]:
         )
     if board.here and os.geteuid() != 0:
         found.append("the FPGA can only be used by root: run as root (sudo -i), or in the board's Jupyter")
-    if board.here and "XILINX_XRT" not in os.environ:
+    if board.here and not environment.XILINX_XRT.is_set:
         found.append(
             "XILINX_XRT is not set, so pynq would not look for the FPGA; sudo drops it: run "
             "'sudo -i' and 'source /etc/profile.d/pynq_venv.sh', or set XILINX_XRT=/usr"

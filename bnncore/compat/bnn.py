@@ -22,6 +22,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from bnncore import environment
 from bnncore.classifier import Classifier
 from bnncore.compat.oldcalls import OldCallWarning, warn_old_call
 from bnncore.compat.oldfiles import cifar_record, read_cifar, read_idx3
@@ -70,7 +71,7 @@ _NETWORKS = {NETWORK_CNV: NETWORK_CNVW1A1, NETWORK_LFC: NETWORK_LFCW1A1} | {
 BNN_ROOT_DIR = str(Path.home() / ".local" / "share" / "bnncore")
 """Where the parameter folder is, unless the environment says otherwise."""
 
-BNN_PARAM_DIR = os.environ.get("BNN_PARAM_DIR") or str(Path(BNN_ROOT_DIR) / "params")
+BNN_PARAM_DIR = environment.BNN_PARAM_DIR.value or str(Path(BNN_ROOT_DIR) / "params")
 """The folder of old parameter sets, ``<data set>/<network>``; set it, or the environment variable of this name."""
 
 verbose = False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from bnncore import environment
 from bnncore.boards import detection
-from bnncore.boards.bitstream_files import FOLDER, locate_bitstream
+from bnncore.boards.bitstream_files import locate_bitstream
 from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.fpga import pynq_traps
 from bnncore.boards.matching import relatives
@@ -125,8 +125,8 @@ def _bitstream(registry: Registry, claim: Claim) -> Finding:
     return Finding(
         "note",
         subject,
-        f"not on this machine (looked into {os.environ.get(FOLDER) or FOLDER}, installed packages and "
-        f"{cache_folder()}); fetched at the first use if that is possible",
+        f"not on this machine (looked into {environment.BITSTREAMS.value or environment.BITSTREAMS}, installed "
+        f"packages and {cache_folder()}); fetched at the first use if that is possible",
     )
 
 

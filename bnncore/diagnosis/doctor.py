@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
+from bnncore import environment
 from bnncore.backends import choose
 from bnncore.diagnosis.board import examine_board
 from bnncore.diagnosis.finding import Finding
@@ -21,17 +21,6 @@ from bnncore.options import Options
 __all__ = ["Finding", "examine"]
 
 _DISTRIBUTIONS = ("bnncore", "bnncore-hw", "numpy", "pillow", "pluggy", "attrs", "cffi", "click", "pynq")
-_VARIABLES = (
-    "BNNCORE_DISABLE",
-    "BNNCORE_ALLOW",
-    "BNNCORE_STRICT",
-    "BNNCORE_CPU_ISA",
-    "BNNCORE_THREADS",
-    "BNNCORE_BITSTREAMS",
-    "BNNCORE_BITSTREAMS_ACCEPT",
-    "BNNCORE_FOREIGN_OVERLAY",
-    "BNNCORE_CACHE",
-)
 
 
 def examine(registry: Registry) -> Iterator[Finding]:
@@ -39,9 +28,9 @@ def examine(registry: Registry) -> Iterator[Finding]:
     yield Finding("ok", "python", f"{platform.python_version()} on {platform.machine()}, {sys.platform}")
     yield from _libraries()
     yield from examine_board(registry)
-    for variable in _VARIABLES:
-        if os.environ.get(variable):
-            yield Finding("note", variable, f"is set to {os.environ[variable]!r}")
+    for variable in environment.VARIABLES:
+        if variable.value:
+            yield Finding("note", variable.name, f"is set to {variable.value!r}")
     for fault in registry.index.faults:
         yield Finding("problem", "metadata", fault)
     for claim in registry.index.claims:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 from attrs import field, frozen
 
+from bnncore import environment
 from bnncore.discovery.kinds import DATASET, Kind, kind_of, offered_kinds
 from bnncore.discovery.names import canonical, is_name
 from bnncore.errors import BlockedError, ConflictError, UnknownNameError
@@ -197,19 +197,18 @@ def blocks(distribution: str, name: str) -> str | None:
     only distributions to use besides bnncore itself. Both are separated by commas.
     """
     own = _canonical_distribution(distribution)
-    disabled = _listed("BNNCORE_DISABLE")
+    disabled = _listed(environment.DISABLE)
     for each in (own, name):
         if each in disabled:
-            return f"{each!r} is listed in BNNCORE_DISABLE"
-    allowed = _listed("BNNCORE_ALLOW")
+            return f"{each!r} is listed in {environment.DISABLE}"
+    allowed = _listed(environment.ALLOW)
     if allowed and own != _OWN and own not in allowed:
-        return f"{distribution!r} is not listed in BNNCORE_ALLOW"
+        return f"{distribution!r} is not listed in {environment.ALLOW}"
     return None
 
 
-def _listed(variable: str) -> set[str]:
-    words: Iterable[str] = os.environ.get(variable, "").split(",")
-    return {_canonical_distribution(word) for word in words if word.strip()}
+def _listed(variable: environment.Variable) -> set[str]:
+    return {_canonical_distribution(word) for word in variable.value.split(",") if word.strip()}
 
 
 def _canonical_distribution(name: str) -> str:

@@ -6,13 +6,13 @@ name asked for, no other.
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from typing import Any, TypeVar
 
 from bnnhw.topology import Folding, Topology
 
+from bnncore import environment
 from bnncore.discovery.host import PluginHost, PluginWarning
 from bnncore.discovery.index import Claim, Index
 from bnncore.discovery.kinds import BACKEND, BITSTREAM, DATASET, TOPOLOGY, Kind
@@ -187,7 +187,7 @@ class Registry:
 
     def warn(self, error: PluginError) -> None:
         """Warn of a plugin that is left out, once; raise instead under ``BNNCORE_STRICT=1``."""
-        if os.environ.get("BNNCORE_STRICT", "") not in ("", "0"):
+        if environment.STRICT.value not in ("", "0"):
             raise error
         with self._lock:
             if str(error) in self._warned:

@@ -15,6 +15,7 @@ from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from variables import KERNEL_EXAMPLES
 
 from bnncore.builtin.topologies import TOPOLOGIES
 from tests.hw.networks import networks, random_images, random_network
@@ -24,7 +25,7 @@ cpu = pytest.importorskip(
 )
 
 # Fewer where a sanitizer slows everything down.
-EXAMPLES = int(os.environ.get("BNNCORE_KERNEL_EXAMPLES", "25"))
+EXAMPLES = int(KERNEL_EXAMPLES.value or KERNEL_EXAMPLES.default)
 
 ISAS = [name for name, runs in cpu.variants().items() if runs]
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bnnhw import environment
 from bnnhw.cpu.layout import SIGN_BITS, LayerPlan, plan
 from bnnhw.cpu.threads import thread_count
 from bnnhw.errors import BackendError
@@ -75,8 +76,8 @@ def choose(isa: str | None = None) -> tuple[str, str]:
         BackendError: if the variant asked for was not compiled in or cannot run here.
     """
     found = variants()
-    forced = os.environ.get("BNNCORE_CPU_ISA", "").strip()
-    name, why = (isa, "asked for") if isa is not None else (forced, "BNNCORE_CPU_ISA")
+    forced = environment.CPU_ISA.value.strip()
+    name, why = (isa, "asked for") if isa is not None else (forced, str(environment.CPU_ISA))
     if not name:
         best = next(each for each, runs in found.items() if runs)
         return best, "the most capable that this processor can run"

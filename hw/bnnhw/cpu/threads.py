@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from bnnhw import environment
 from bnnhw.errors import BackendError
 
 __all__ = ["available_cpus", "thread_count"]
@@ -28,10 +29,10 @@ def thread_count(asked: int | None = None) -> int:
         if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
             raise BackendError(f"threads must be a whole number from 1 up, not {asked!r}")
         return asked
-    given = os.environ.get("BNNCORE_THREADS", "").strip()
+    given = environment.THREADS.value.strip()
     if given:
         if not given.isascii() or not given.isdigit() or int(given) < 1:
-            raise BackendError(f"BNNCORE_THREADS must be a whole number from 1 up, not {given!r}")
+            raise BackendError(f"{environment.THREADS} must be a whole number from 1 up, not {given!r}")
         return int(given)
     return 1 if _in_worker() else available_cpus()
 

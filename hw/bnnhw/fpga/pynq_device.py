@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bnnhw import environment
 from bnnhw.errors import BackendError
 from bnnhw.fpga.registers import IP_NAME, IP_TYPE
 
@@ -38,7 +38,7 @@ class PynqDevice:
             try:
                 device = self._pynq.Device.active_device
             except Exception as error:
-                unset = "XILINX_XRT" not in os.environ
+                unset = not environment.XILINX_XRT.is_set
                 raise BackendError(
                     f"pynq {self._pynq.__version__} sees no FPGA on this machine ({error}). "
                     + ("XILINX_XRT is not set, so pynq did not even look for one: on a board " if unset else "")

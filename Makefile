@@ -4,7 +4,7 @@
 # make test-arm    run kernels, driver and plugins on emulated 32-bit ARM; see tests/arm/run.sh
 # make test-outsiders   build third parties' plugins, install them in clean environments and use them
 # make docs    build the documentation into site/, warnings are errors
-# make docs-output   write what the commands in it print now
+# make docs-output   write what the commands in it print now, and the tables that are made from the code
 # make check   lint and types
 # make notebooks   run the notebooks and keep what they show
 # make sanitize   run the tests of the C kernels with AddressSanitizer and UndefinedBehaviorSanitizer
@@ -56,6 +56,7 @@ docs: $(VENV)/.documented
 
 docs-output: $(VENV)/.tested
 	$(BIN)/python tests/documentation/session.py
+	$(BIN)/python tests/documentation/made.py
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The five networks of BNN-PYNQ (format specification, section 1).
+"""The five networks of BNN-PYNQ (docs/reference/bnn-pynq-parameters.md#networks).
 
 Each is one entry point in the group ``bnncore.topologies``, like a third party's.
 """

@@ -1,9 +1,9 @@
 """BNN-PYNQ's package ``bnn`` on top of the registry: ``import bnncore.compat.bnn as bnn`` runs its notebooks.
 
-Both versions' classes and constants, with the results, types and rules of the original (format
-specification, sections 3, 4 and 6). What crashed or printed an error raises a ``BnnError``; what only an
-accident of memory answered has the value that was meant. ``docs/from-bnn-pynq.md`` lists the differences. Each
-old call warns once with today's (``OldCallWarning``).
+Both versions' classes and constants, with the results, types and rules of the original
+(docs/reference/bnn-pynq-parameters.md#which-class-wins). What crashed or printed an error raises a ``BnnError``; what
+only an accident of memory answered has the value that was meant. docs/from-bnn-pynq.md#what-behaves-differently-and-why
+lists the differences. Each old call warns once with today's (``OldCallWarning``).
 
 >>> import bnncore.compat.bnn as bnn
 >>> classifier = bnn.CnvClassifier(bnn.NETWORK_CNVW1A1, "cifar10", bnn.RUNTIME_SW)

@@ -1,4 +1,7 @@
-"""The two files through which BNN-PYNQ took its images (format specification, sections 3.1 to 3.3).
+"""The two files through which BNN-PYNQ took its images.
+
+Their layouts: docs/reference/bnn-pynq-preprocessing.md#cifar-records and
+docs/reference/bnn-pynq-preprocessing.md#idx-files.
 
 They are read as leniently as it did, where the outcome was of use: an incomplete CIFAR record at the end is
 ignored, and images that an idx file promises but does not hold are blank. Where it crashed or

@@ -1,4 +1,7 @@
-"""How BNN-PYNQ named a winner: four rules that are not quite the same (format specification, section 4)."""
+"""How BNN-PYNQ named a winner: four rules that are not quite the same.
+
+See docs/reference/bnn-pynq-parameters.md#which-class-wins.
+"""
 
 from __future__ import annotations
 

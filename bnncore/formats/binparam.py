@@ -1,4 +1,6 @@
-"""The binparam directory of BNN-PYNQ, read and written exactly (format specification, section 2).
+"""The binparam directory of BNN-PYNQ, read and written exactly.
+
+The format: docs/reference/bnn-pynq-parameters.md.
 
 ``<layer>-<pe>-weights.bin`` and ``<layer>-<pe>-thres.bin`` for every layer and memory (PE), headerless
 arrays of 64-bit little-endian words whose order follows from the accelerator's folding, and ``classes.txt``.

@@ -1,4 +1,4 @@
-"""``card.json``: what a plugin says of its weights and data, for people and programs."""
+"""``card.json``: what a plugin says of its weights and data, for people and programs (docs/reference/card.md)."""
 
 from __future__ import annotations
 

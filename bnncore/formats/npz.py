@@ -8,7 +8,7 @@ Members, each a ``.npy``:
   two-bit weights are two's complement;
 * ``layer<n>.thresholds``: int32 [outputs, thresholds a neuron], absent where there are none.
 
-Weights are in logical order: the file knows no folding, and fits every machine.
+Weights are in logical order: the file knows no folding, and fits every machine. See docs/reference/npz.md.
 """
 
 from __future__ import annotations

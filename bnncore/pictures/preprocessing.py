@@ -32,8 +32,8 @@ _UINT8 = np.dtype(np.uint8)
 def letterbox(image: Image.Image, given: Input, *, fill: int = 255) -> Image.Image:
     """Shrink to fit, aspect kept, and centre on a plain background; never enlarge.
 
-    The sizes and the filter are those of BNN-PYNQ with the Pillow of its time (format specification,
-    section 3.3): truncated sides, Lanczos in one pass. Palette and black-and-white pictures are
+    The sizes and the filter are those of BNN-PYNQ with the Pillow of its time: truncated sides, Lanczos in one
+    pass (docs/reference/bnn-pynq-preprocessing.md#what-depends-on-pillow). Palette and black-and-white pictures are
     sampled without a filter, as they were then.
 
     Args:

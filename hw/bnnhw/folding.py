@@ -1,4 +1,4 @@
-"""Logical parameters to accelerator words and back (format specification, sections 2.1 to 2.4).
+"""Logical parameters to accelerator words and back (docs/reference/bnn-pynq-parameters.md#word-order).
 
 Row r of a layer lives in memory (PE) r mod PE at fold r div PE; input i is lane i mod SIMD of word
 i div SIMD. A word holds SIMD weights, lane 0 lowest. A fan-in that SIMD does not divide is padded: pad

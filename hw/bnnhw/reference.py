@@ -1,7 +1,7 @@
 """The exact reference: what every backend must return, integer for integer.
 
-Plain numpy, written to be read beside ``bnn-pynq-format`` (sections 1 to 3). Activations are held as
-the numbers they stand for (-1, 0, +1, or q of a pixel), and a layer is one matrix product.
+Plain numpy, written to be read beside docs/reference/bnn-pynq-parameters.md. Activations are held as the
+numbers they stand for (-1, 0, +1, or q of a pixel), and a layer is one matrix product.
 
 The products run in floating point, which is where numpy is fast, and are exact all the same: every
 partial sum is an integer below 2**24 (float32) or 2**53 (float64).
@@ -53,8 +53,8 @@ def encode(given: Input, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32
     """Turn bytes into what the first layer multiplies: float32 [N, height, width, channels].
 
     With 8 bits a byte v becomes q(v) = v - 128 below 128, else min(v - 127, 127), which is 2v/255 - 1
-    rounded half up to 1/128 and saturated (format specification, section 3.1). With 1 bit it
-    becomes +1 where v >= 128, else -1 (section 3.2).
+    rounded half up to 1/128 and saturated. With 1 bit it becomes +1 where v >= 128, else -1. See
+    docs/reference/bnn-pynq-preprocessing.md#pixel-values.
     """
     value = batch.reshape(-1, given.height, given.width, given.channels).astype(np.int16)
     if given.bits == 8:
@@ -65,7 +65,10 @@ def encode(given: Input, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32
 
 
 def output_words(bits: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
-    """Pack output bits [N, up to 64] into one word an image, class k at bit k (section 4.2)."""
+    """Pack output bits [N, up to 64] into one word an image, class k at bit k.
+
+    See docs/reference/bnn-pynq-parameters.md#output-words.
+    """
     weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
     words: npt.NDArray[np.uint64] = (bits.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64)
     return words

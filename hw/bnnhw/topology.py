@@ -428,7 +428,8 @@ class Folding:
     """PE and SIMD of every layer that has weights, in order.
 
     It fixes the order of words in an accelerator's memories and in a binparam directory
-    (BNN-PYNQ format, section 2.1), and nothing else: the parameters themselves do not know it.
+    (docs/reference/bnn-pynq-parameters.md#word-order), and nothing else: the parameters
+    themselves do not know it.
     """
 
     layers: tuple[FoldingLayer, ...] = field(converter=_as_layers, validator=_folding_layers)

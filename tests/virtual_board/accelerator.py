@@ -1,6 +1,6 @@
 """The registers of the accelerator, and what it does when started.
 
-Written from the register protocol: 7 address bits, CONTROL's bits clear when read, argument registers
+Written from docs/reference/accelerator-registers.md: 7 address bits, CONTROL's bits clear when read, argument registers
 keep their values and cannot be read. It computes with the reference, on its own copy of the memory.
 """
 

@@ -1,4 +1,4 @@
-"""Batches as an accelerator reads them, and its answers as scores.
+"""Batches as an accelerator reads them, and its answers as scores (docs/reference/accelerator-registers.md#images).
 
 An image of 8-bit pixels is one int8 q a value, rows of interleaved channels; one of 1-bit pixels is a bit a
 pixel, lowest bit first, followed by zeros up to the first layer's folded fan-in. An answer is one little-endian

@@ -2,7 +2,7 @@
 
 Byte offsets from the base address that ``Overlay.ip_dict`` gives, 32 bits each, as the hardware hand-off files
 list them. Values of 64 bits take two registers, low word first. All but CONTROL can only be written,
-and keep what was written.
+and keep what was written. The protocol: docs/reference/accelerator-registers.md.
 """
 
 from __future__ import annotations

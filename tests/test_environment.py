@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 
 import bnnhw
@@ -17,6 +18,8 @@ import variables
 
 import bnncore
 from bnncore import environment
+from bnncore.diagnosis.doctor import examine
+from bnncore.discovery.registry import Registry
 from bnncore.environment import OTHERS, VARIABLES, Variable
 
 TABLES = {"bnncore/environment.py", "bnnhw/environment.py"}
@@ -79,6 +82,18 @@ def test_it_is_read_anew_at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BNNCORE_STRICT", "1")
     assert (environment.STRICT.value, environment.STRICT.is_set) == ("1", True)
     assert str(environment.STRICT) == "BNNCORE_STRICT"
+
+
+def test_doctor_lists_those_that_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    monkeypatch.setenv("BNN_PARAM_DIR", "old/params")
+    monkeypatch.setenv("BNNCORE_STRICT", "")
+    # Plugins are looked at after the variables, and take longer.
+    findings = takewhile(lambda found: not found.subject.startswith("topology "), examine(Registry()))
+    shown = {found.subject: found.text for found in findings}
+    assert {each.name for each in VARIABLES} & set(shown) == {"BNN_PARAM_DIR"}
+    assert shown["BNN_PARAM_DIR"] == "is set to 'old/params'"
 
 
 def test_importing_the_table_is_light() -> None:

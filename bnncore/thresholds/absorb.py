@@ -80,7 +80,7 @@ def fold_layer(stage: MatrixStage, weights: npt.NDArray[np.int8], norm: AffineSt
             "do not hold; retrain with weights of -1, 0 and +1"
         )
     weights = np.where(negative[:, None], -weights, weights).astype(np.int8)
-    largest = _largest_sum(stage)
+    largest = _out_of_reach(stage)
     positions = step_positions(stage.thresholds)
     thresholds = np.empty((stage.outputs, len(positions)), np.int32)
     for row in range(stage.outputs):
@@ -131,18 +131,14 @@ def _floor_sqrt(value: Fraction) -> int:
 
 def accumulator_unit(stage: MatrixStage) -> tuple[Fraction, Fraction]:
     """Return (unit, offset) of s = unit * accumulator - offset, s being the sum in training."""
-    if stage.accumulator == "pixels":
-        # Twice the sum of weight times q, and training multiplies q / 128.
-        return Fraction(1, 256), Fraction(0)
-    if stage.accumulator == "popcount":
-        return Fraction(2), Fraction(stage.fan_in)
-    return Fraction(1), Fraction(0)
+    scale = Fraction(stage.input_unit)
+    return Fraction(stage.unit) * scale, stage.offset * scale
 
 
-def _largest_sum(stage: MatrixStage) -> int:
-    """Return a bound that no accumulator exceeds, in either direction."""
-    if stage.accumulator == "pixels":
-        return stage.fan_in * 2 * 2 * 128
-    if stage.accumulator == "popcount":
-        return stage.fan_in
-    return 2 * stage.fan_in
+def _out_of_reach(stage: MatrixStage) -> int:
+    """Return a bound that no accumulator exceeds, in either direction; constant neurons are held beyond it.
+
+    Signed sums of one-bit weights would need half of it. It stays, so that a recipe yields the bytes that
+    were published with it.
+    """
+    return stage.largest if stage.offset else 2 * stage.largest // stage.weight_bits

@@ -192,7 +192,9 @@ class TrainableNetwork(nn.Module):
         )
         # Scores have a spread of about sqrt(fan-in); a softmax learns well from logits of a few units.
         self.log_temperature = nn.Parameter(torch.tensor(-0.5 * math.log(grouped[-1].matrix.fan_in)))
-        self.register_buffer("codes", _codes(topology.input.bits), persistent=False)
+        # What each byte stands for: q / 128, or -1 and +1.
+        codes = torch.tensor(topology.input.values) * grouped[0].matrix.input_unit
+        self.register_buffer("codes", codes, persistent=False)
         for layer in self.layers:
             nn.init.uniform_(layer.latent, -_SPREAD, _SPREAD, generator=generator)
 
@@ -269,11 +271,3 @@ class TrainableNetwork(nn.Module):
 def _flat(x: Tensor) -> Tensor:
     """Flatten a map row by row, channel fastest, as a topology's dense layers read it."""
     return x if x.dim() == 2 else x.permute(0, 2, 3, 1).flatten(1)
-
-
-def _codes(bits: int) -> Tensor:
-    """Return what each byte stands for: q / 128, or -1 and +1."""
-    value = torch.arange(256)
-    if bits == 1:
-        return torch.where(value >= 128, 1.0, -1.0)
-    return torch.where(value < 128, value - 128, (value - 127).clamp(max=127)) / 128

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bnnhw.errors import NetworkError
 from bnnhw.network import LayerParameters
@@ -38,7 +38,7 @@ def folded_fan_in(stage: MatrixStage, folding: FoldingLayer) -> int:
 
 def stored_bits(stage: MatrixStage) -> int:
     """Return how many low bits of a threshold word the accelerator keeps: 24 for pixels, else 16."""
-    return 24 if stage.accumulator == "pixels" else 16
+    return 24 if stage.input_bits == 8 else 16
 
 
 def fold(stage: MatrixStage, folding: FoldingLayer, weight_bits: int, layer: LayerParameters) -> FoldedLayer:
@@ -99,15 +99,12 @@ def unfold(stage: MatrixStage, folding: FoldingLayer, weight_bits: int, folded: 
 def _pad_effect(stage: MatrixStage, pad_sum: npt.NDArray[np.int64], pad: int) -> npt.NDArray[np.int64]:
     """Return what the pad adds to each row's accumulator, int64 [outputs, 1].
 
-    ``pad_sum`` is the sum of the row's pad weights. Pad inputs are the bit 0, which stands for -1.
+    ``pad_sum`` is the sum of the row's pad weights. Pad inputs are the code 0, which stands for the number 0
+    where inputs can be that, else for -1: what a padded convolution sees beyond its map.
     """
-    if stage.accumulator == "popcount":
-        agreeing = (pad - pad_sum) // 2
-        return agreeing.astype(np.int64)[:, None]
-    if stage.input_bits == 1:
-        return (-pad_sum).astype(np.int64)[:, None]
-    # Codes of 0 in 2-bit activations and 8-bit pixels are the number 0.
-    return np.zeros((stage.outputs, 1), np.int64)
+    wider = evolve(stage, fan_in=stage.fan_in + pad)
+    effect = (stage.blank * pad_sum + wider.offset - stage.offset) / stage.unit
+    return effect.astype(np.int64)[:, None]
 
 
 def _range(stage: MatrixStage) -> tuple[int, int]:

@@ -52,16 +52,12 @@ def scores(network: Network, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.int
 def encode(given: Input, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Turn bytes into what the first layer multiplies: float32 [N, height, width, channels].
 
-    With 8 bits a byte v becomes q(v) = v - 128 below 128, else min(v - 127, 127), which is 2v/255 - 1
-    rounded half up to 1/128 and saturated. With 1 bit it becomes +1 where v >= 128, else -1. See
+    A byte becomes the number that ``Input.values`` has for it; see
     docs/reference/bnn-pynq-preprocessing.md#pixel-values.
     """
-    value = batch.reshape(-1, given.height, given.width, given.channels).astype(np.int16)
-    if given.bits == 8:
-        numbers = np.where(value < 128, value - 128, np.minimum(value - 127, 127))
-    else:
-        numbers = np.where(value >= 128, 1, -1)
-    return numbers.astype(np.float32)
+    table = np.array(given.values, np.float32)
+    # Every byte is an index; only "raise", the default, would look at each before.
+    return np.take(table, batch.reshape(-1, given.height, given.width, given.channels), mode="clip")
 
 
 def output_words(bits: npt.NDArray[np.int32]) -> npt.NDArray[np.uint64]:
@@ -100,22 +96,18 @@ def _accumulate(stage: MatrixStage, parameters: LayerParameters, values: Array) 
     layer = stage.layer
     if isinstance(layer, Conv):
         if layer.padding:
-            blank = -1 if stage.input_bits == 1 else 0
             sides = (layer.padding, layer.padding)
-            values = np.pad(values, ((0, 0), sides, sides, (0, 0)), constant_values=blank)
+            values = np.pad(values, ((0, 0), sides, sides, (0, 0)), constant_values=stage.blank)
         # Fan-in order is kernel row, kernel column, channel.
         columns = _windows(values, layer.kernel, layer.stride).transpose(0, 1, 2, 4, 5, 3)
     else:
         columns = values[:, None, None]
     columns = columns.reshape(len(values), *stage.output_shape[:2], stage.fan_in)
-    largest = stage.fan_in * 2 * (128 if stage.input_bits == 8 else 1)
-    exact = np.float32 if largest < 2**24 else np.float64
-    sums: Array = (columns.astype(exact, copy=False) @ parameters.weights.T.astype(exact)).astype(np.int32)
-    if stage.accumulator == "pixels":
-        sums = 2 * sums
-    elif stage.accumulator == "popcount":
-        sums = (sums + stage.fan_in) // 2
-    return sums
+    exact = np.float32 if stage.largest_sum + stage.offset < 2**24 else np.float64
+    sums: Array = columns.astype(exact, copy=False) @ parameters.weights.T.astype(exact)
+    sums += stage.offset
+    sums /= stage.unit
+    return sums.astype(np.int32)
 
 
 def _windows(values: Array, size: int, stride: int) -> Array:

@@ -8,6 +8,7 @@ digested before anything heavy is imported. The shapes that follow from a topolo
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, Union
@@ -24,6 +25,7 @@ __all__ = [
     "FoldingLayer",
     "Input",
     "MatrixStage",
+    "Output",
     "Pool",
     "PoolStage",
     "Topology",
@@ -34,6 +36,20 @@ __all__ = [
 ]
 
 Accumulator = Literal["pixels", "popcount", "signed"]
+Output = Literal["scores", "bits"]
+
+# By how much a sum grows where the accumulator grows by 1.
+_UNITS: dict[Accumulator, float] = {"pixels": 0.5, "popcount": 2.0, "signed": 1.0}
+
+# What a byte of a picture stands for, by the bits of the input. For 8, q(v) in units of 1/128: 2v/255 - 1
+# rounded half up and saturated, as BNN-PYNQ's CNV reads pixels; the C kernels hold the same in ``encode.h``.
+_BYTE_VALUES = {
+    1: tuple(1 if v >= 128 else -1 for v in range(256)),
+    8: tuple(v - 128 if v < 128 else min(v - 127, 127) for v in range(256)),
+}
+
+# Standard deviation of q of a random byte, rounded (73.9).
+_PIXEL_DEVIATION = 74
 
 # Limits on what an outsider's description may ask for. A fan-in of 2**20 eight-bit inputs with
 # two-bit weights reaches 2 * 2**20 * 2 * 128 = 2**29, so every accumulator fits in int32.
@@ -82,8 +98,8 @@ class Input:
     Attributes:
         height, width: in pixels, 1 to 4096.
         channels: 1 for grey, 3 for RGB.
-        bits: 8 for pixels in units of 1/128 (``q`` of BNN-PYNQ's CNV: v - 128 below 128, else
-            min(v - 127, 127)), 1 for one bit a pixel (+1 where v >= 128, else -1).
+        bits: 8 for pixels in units of 1/128 (``q`` of BNN-PYNQ's CNV), 1 for one bit a pixel; what each
+            byte then stands for is in ``values``.
     """
 
     height: int = field(validator=_whole(1, MAX_SIDE))
@@ -101,6 +117,15 @@ class Input:
         if self.channels == 1:
             return (self.height, self.width)
         return (self.height, self.width, self.channels)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """What each byte v stands for in the first layer's sums, 256 numbers.
+
+        8 bits: q(v) = v - 128 below 128, else min(v - 127, 127), in units of 1/128. 1 bit: -1 where
+        v < 128, else +1.
+        """
+        return _BYTE_VALUES[self.bits]
 
 
 @frozen(kw_only=True)
@@ -190,7 +215,7 @@ class Topology:
     layers: tuple[Layer, ...] = field(converter=_as_layers, validator=_layer_records)
     weight_bits: int = field(default=1, validator=_whole(1, 2))
     activation_bits: int = field(default=1, validator=_whole(1, 2))
-    output: Literal["scores", "bits"] = field(default="scores", validator=_output)
+    output: Output = field(default="scores", validator=_output)
     summary: str = field(default="", eq=False, validator=_instance(str))
 
     def __attrs_post_init__(self) -> None:
@@ -260,6 +285,19 @@ class Topology:
 class MatrixStage:
     """What follows from a ``Conv`` or ``Dense`` at its place in a topology.
 
+    A neuron sums weight times input, with inputs of -1, 0 and +1, or q of a pixel. Thresholds and scores
+    are in another unit, for historical reasons, and the arithmetic between both is here::
+
+        accumulator = (sum + offset) / unit
+
+    ============ ========================================== ======= ======
+    accumulator  is                                         unit    offset
+    ============ ========================================== ======= ======
+    ``pixels``   twice the sum, so in units of 1/256        1/2     0
+    ``popcount`` inputs that equal their weight             2       fan_in
+    ``signed``   the sum                                    1       0
+    ============ ========================================== ======= ======
+
     Attributes:
         number: position among the layers that have weights, from 0.
         layer: the record itself.
@@ -267,10 +305,10 @@ class MatrixStage:
         fan_in: inputs of one neuron. Position i is (row * kernel + column) * channels + channel
             for a convolution, (row * width + column) * channels + channel for a dense layer.
         input_bits: 8 for pixels, else the bits of the activations that arrive.
+        weight_bits: 1 or 2, as in the topology.
         thresholds: a neuron: 0, 1 or 2.
-        accumulator: the unit that thresholds and scores are in. ``"pixels"``: twice the sum of
-            weight times q, so units of 1/256; ``"popcount"``: inputs that equal their weight,
-            0 to fan_in; ``"signed"``: sum of weight times input.
+        accumulator: name of the unit that thresholds and scores are in; ``"pixels"`` exactly where
+            ``input_bits`` is 8.
     """
 
     number: int
@@ -279,6 +317,7 @@ class MatrixStage:
     output_shape: tuple[int, int, int]
     fan_in: int
     input_bits: int
+    weight_bits: int
     thresholds: int
     accumulator: Accumulator
 
@@ -286,6 +325,54 @@ class MatrixStage:
     def outputs(self) -> int:
         """Number of neurons (rows of the weight matrix)."""
         return self.layer.outputs
+
+    @property
+    def blank(self) -> int:
+        """What stands where a window leaves the map: 0, or -1 where an input cannot hold 0."""
+        return -1 if self.input_bits == 1 else 0
+
+    @property
+    def input_unit(self) -> float:
+        """What an input of 1 is outside of integer arithmetic, as in training: 1/128 for pixels, else 1."""
+        return 1 / 128 if self.input_bits == 8 else 1.0
+
+    @property
+    def unit(self) -> float:
+        """By how much the sum grows where the accumulator grows by 1: 1/2, 1 or 2.
+
+        A power of two, so floating point divides by it exactly.
+        """
+        return _UNITS[self.accumulator]
+
+    @property
+    def offset(self) -> int:
+        """What is added to the sum before it is divided by ``unit``; the same for every neuron."""
+        return self.fan_in if self.accumulator == "popcount" else 0
+
+    @property
+    def largest_sum(self) -> int:
+        """The greatest magnitude of a sum, or of a part of one, that weights of these bits can reach."""
+        largest_input = 128 if self.input_bits == 8 else 1
+        return self.fan_in * self.weight_bits * largest_input
+
+    @property
+    def largest(self) -> int:
+        """The greatest magnitude of an accumulator: that of the largest sum; at most 2**29."""
+        return int((self.largest_sum + self.offset) / self.unit)
+
+    @property
+    def centre(self) -> float:
+        """The mean of the accumulator under random weights, which is that of a sum of 0."""
+        return self.offset / self.unit
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the accumulator under random one-bit weights.
+
+        sqrt(fan_in) times that of one input, 74 for a random pixel and else 1, in the accumulator's unit.
+        """
+        deviation = _PIXEL_DEVIATION if self.input_bits == 8 else 1
+        return deviation / self.unit * math.sqrt(self.fan_in)
 
 
 @frozen(kw_only=True)
@@ -349,6 +436,7 @@ def stages(topology: Topology) -> tuple[MatrixStage | PoolStage, ...]:
                 output_shape=output_shape,
                 fan_in=fan_in,
                 input_bits=bits,
+                weight_bits=topology.weight_bits,
                 thresholds=int(topology.output == "bits") if last else topology.activation_bits,
                 accumulator=_accumulator(topology, bits),
             )

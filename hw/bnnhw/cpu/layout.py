@@ -240,16 +240,11 @@ def _planes(stage: MatrixStage, weights: Array, weight_bits: int) -> Array:
 
 
 def _scores(stage: MatrixStage, weights: Array, kind: int, alpha: int, beta: int) -> tuple[Array, int]:
-    """Return base and scale: a score is base - scale * v."""
-    base = np.zeros(stage.outputs, np.int32)
-    if kind == BYTES:
-        # Bytes are q + 128, and pixels count in halves.
-        base -= 256 * weights.sum(axis=1, dtype=np.int32)
-        return base, 2
-    if kind == BITS:
-        base += stage.fan_in if stage.accumulator == "popcount" else alpha * stage.fan_in
-        return base, 1 if stage.accumulator == "popcount" else beta
-    return base, 1
+    """Return base and scale: a score is base - scale * v. Zeros where there are thresholds instead."""
+    if stage.thresholds:
+        return np.zeros(stage.outputs, np.int32), 0
+    start, step = _sums(stage, weights, kind, alpha, beta)
+    return ((start + stage.offset) / stage.unit).astype(np.int32), int(step / stage.unit)
 
 
 def _limits(stage: MatrixStage, parameters: LayerParameters, kind: int, alpha: int, beta: int) -> Array:
@@ -266,19 +261,18 @@ def _limits(stage: MatrixStage, parameters: LayerParameters, kind: int, alpha: i
 
 
 def _limit(stage: MatrixStage, weights: Array, threshold: Array, kind: int, alpha: int, beta: int) -> Array:
-    fan_in = stage.fan_in
-    total = weights.sum(axis=1, dtype=np.int64)
-    limit: Array
-    if kind == BYTES and stage.accumulator == "pixels":  # 2 * (-v - 128 * total) > threshold
-        limit = -(threshold // 2 + 128 * total)
-    elif kind == BYTES and stage.accumulator == "popcount":  # (-v - total + fan_in) / 2 > threshold
-        limit = -(2 * threshold - fan_in + total)
-    elif kind == BYTES:  # -v - total > threshold
-        limit = -(threshold + total)
-    elif kind == TERNARY:
-        limit = -threshold
-    elif stage.accumulator == "popcount":  # fan_in - v > threshold
-        limit = fan_in - threshold
-    else:  # alpha * fan_in - beta * v > threshold, rounded up to a whole v
-        limit = -((threshold - alpha * fan_in) // beta)
-    return limit
+    # (start - step * v + offset) / unit > threshold, rounded up to a whole v.
+    start, step = _sums(stage, weights, kind, alpha, beta)
+    limit: Array = -np.floor((threshold * stage.unit - stage.offset - start) / step)
+    return limit.astype(np.int64)
+
+
+def _sums(stage: MatrixStage, weights: Array, kind: int, alpha: int, beta: int) -> tuple[Array, int]:
+    """Return start, int64 [outputs], and step: a sum of weight times input is start - step * v."""
+    if kind == BITS:
+        return np.full(stage.outputs, alpha * stage.fan_in, np.int64), beta
+    if kind == TERNARY:
+        return np.zeros(stage.outputs, np.int64), 1
+    # Bytes hold an input and what makes its least 0.
+    shift = 128 if stage.input_bits == 8 else 1
+    return -shift * weights.sum(axis=1, dtype=np.int64), 1

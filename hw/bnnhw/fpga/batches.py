@@ -36,15 +36,15 @@ class ImageFormat:
         self._topology = topology
         first, last = matrix_stages(topology)[0], matrix_stages(topology)[-1]
         bits = topology.output == "bits"
-        # Accumulators reach at most the fan-in times the largest weight, times the largest pixel and 2.
-        largest = last.fan_in * topology.weight_bits * (256 if last.accumulator == "pixels" else 1)
-        if topology.outputs > _WORD_BITS if bits else largest >= 2**15:
+        if topology.outputs > _WORD_BITS if bits else last.largest >= 2**15:
             what = "more than 64 outputs" if bits else "scores beyond 16 bits"
             raise BackendError(
                 f"topology {topology.name!r} has {what}, which the accelerator's answers cannot hold; "
                 "use backend='cpu'"
             )
         self._pixels = first.input_bits == 8
+        # What each byte stands for, as the byte that holds it.
+        self._values = np.array(topology.input.values, np.int8).view(np.uint8)
         size = 8 * first.input_shape[0] * first.input_shape[1] * first.input_shape[2]
         size = size if self._pixels else folded_fan_in(first, folding.layers[0])
         self.input_bytes = _bytes(topology, "an image", size)
@@ -55,7 +55,7 @@ class ImageFormat:
         flat = batch.reshape(len(batch), -1)
         if self._pixels:
             used = flat.shape[1]
-            np.take(_Q, flat, out=target[:, :used], mode="clip")
+            np.take(self._values, flat, out=target[:, :used], mode="clip")
         else:
             packed = np.packbits(flat >= 128, axis=1, bitorder="little")
             used = packed.shape[1]
@@ -77,13 +77,3 @@ def _bytes(topology: Topology, what: str, bits: int) -> int:
             "64-bit words; use backend='cpu'"
         )
     return bits // 8
-
-
-def _q_of_bytes() -> npt.NDArray[np.uint8]:
-    """Return q(v) of every byte v as the byte that holds it; see ``bnnhw.reference.encode``."""
-    value = np.arange(256)
-    q = np.where(value < 128, value - 128, np.minimum(value - 127, 127))
-    return q.astype(np.int8).view(np.uint8)
-
-
-_Q = _q_of_bytes()

@@ -27,7 +27,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # before numpy
 import numpy as np
 from bnnhw.cpu.executor import CpuExecutor, variants
 from bnnhw.cpu.threads import available_cpus
-from bnnhw.network import LayerParameters, Network
+from bnnhw.network import Network
 from bnnhw.reference import NumpyExecutor
 from bnnhw.topology import Topology, matrix_stages
 from ceiling import BYTE_MACS, XOR_MACS, build
@@ -35,6 +35,7 @@ from end_to_end import end_to_end
 from goals import Results, show
 
 from bnncore.builtin.topologies import TOPOLOGIES
+from bnncore.publishing.random_network import random_network
 
 BATCH = 64
 NUMPY_BATCH = 8  # more only makes a round long
@@ -43,23 +44,8 @@ SLOW = 0.02  # a contestant that takes longer a call runs once a round
 
 
 def network_of(topology: Topology) -> Network:
-    """Return random weights, and thresholds that fire about half the time."""
-    random = np.random.default_rng(1)
-    layers = []
-    for stage in matrix_stages(topology):
-        weights = random.choice(
-            np.array([-1, 1] if topology.weight_bits == 1 else [-1, 0, 1], np.int8),
-            (stage.outputs, stage.fan_in),
-        )
-        centre = stage.fan_in / 2 if stage.accumulator == "popcount" else 0
-        spread = {"pixels": 150, "popcount": 0.5, "signed": 0.8}[stage.accumulator] * stage.fan_in**0.5
-        steps = np.linspace(-0.4, 0.4, stage.thresholds)[None] if stage.thresholds == 2 else 0
-        thresholds = centre + spread * (random.normal(0, 0.3, (stage.outputs, 1)) + steps)
-        thresholds = np.broadcast_to(thresholds, (stage.outputs, max(1, stage.thresholds)))[
-            :, : stage.thresholds
-        ]
-        layers.append(LayerParameters(weights=weights, thresholds=np.rint(thresholds).astype(np.int32)))
-    return Network(topology=topology, layers=tuple(layers))
+    """Return random weights of -1, 0 and +1 where they have two bits, as training makes them."""
+    return random_network(topology, seed=1, lowest=-1)
 
 
 def least_times(contestants: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:

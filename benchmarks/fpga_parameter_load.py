@@ -20,10 +20,9 @@ from pathlib import Path
 import numpy as np
 from bnnhw.fpga.accelerator import Accelerator
 from bnnhw.fpga.words import parameter_words
-from bnnhw.network import LayerParameters, Network
-from bnnhw.topology import Topology, matrix_stages
 
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
+from bnncore.publishing.random_network import random_network
 
 _SOURCE = r"""
 #include <pthread.h>
@@ -83,16 +82,6 @@ class AtOnce:
     read = write = Mapped.read
 
 
-def random_network(topology: Topology) -> Network:
-    random = np.random.default_rng(1)
-    layers = []
-    for stage in matrix_stages(topology):
-        weights = random.choice(np.array([-1, 1], np.int8), (stage.outputs, stage.fan_in))
-        thresholds = random.integers(0, stage.fan_in, (stage.outputs, stage.thresholds), np.int32)
-        layers.append(LayerParameters(weights=weights, thresholds=np.sort(thresholds)))
-    return Network(topology=topology, layers=tuple(layers))
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder) / "logic.c", Path(folder) / "logic.so"
@@ -103,7 +92,7 @@ def main() -> None:
         registers = Mapped()
         logic.begin(registers.words.ctypes.data_as(ctypes.c_void_p))
         for name in TOPOLOGIES:
-            runs = parameter_words(random_network(TOPOLOGIES[name]), FOLDINGS[name])
+            runs = parameter_words(random_network(TOPOLOGIES[name], seed=1), FOLDINGS[name])
             stored, before = logic.words(), logic.checksum()
             wall, cpu = time.perf_counter(), time.thread_time()
             count = Accelerator(registers, 10.0).store(runs)

@@ -17,6 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 import pytest
+from batches import random_batch
 from bnnhw.errors import BackendError
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import NumpyExecutor, scores
@@ -24,7 +25,6 @@ from bnnhw.topology import Conv, Dense, Input, Topology, matrix_stages
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from strategies import random_batch, random_network
 
 import bnncore
 from bnncore import Classifier, InputError, Options, ParameterError, SelftestError
@@ -33,6 +33,7 @@ from bnncore.engine import Engine
 from bnncore.formats.npz import write_npz
 from bnncore.pictures.preprocessing import Pipeline
 from bnncore.prediction import Prediction, Predictions
+from bnncore.publishing.random_network import random_network
 from bnncore.records import Preprocessing
 
 COLOUR = Topology(
@@ -180,7 +181,7 @@ def test_preprocess_shows_what_the_network_sees(classifier: Classifier, network:
 
 
 def test_preprocess_returns_an_array_of_its_own(classifier: Classifier) -> None:
-    raw = random_batch(classifier.topology, 1, 1)[0]
+    raw = random_batch(classifier.topology, 1, seed=1)[0]
     before = raw.copy()
     classifier.preprocess(raw)[:] = 0
     assert np.array_equal(raw, before)
@@ -198,7 +199,7 @@ def test_preprocess_opens_no_backend(file: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_batch_gives_as_many_predictions_in_order(
     classifier: Classifier, network: Network, count: int
 ) -> None:
-    batch = random_batch(classifier.topology, 1, count)
+    batch = random_batch(classifier.topology, count, seed=1)
     found = classifier.classify_batch(batch)
     assert isinstance(found, list)
     assert len(found) == count
@@ -239,7 +240,7 @@ def test_a_stream_is_not_read_far_ahead(classifier: Classifier) -> None:
 
     def endless() -> Iterator[npt.NDArray[np.uint8]]:
         nonlocal taken
-        image = random_batch(classifier.topology, 1, 1)[0]
+        image = random_batch(classifier.topology, 1, seed=1)[0]
         while True:
             taken += 1
             yield image
@@ -266,7 +267,7 @@ def test_a_stream_answers_the_first_picture_before_it_takes_the_second(classifie
 
 
 def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) -> None:
-    images = random_batch(classifier.topology, 1, 256)
+    images = random_batch(classifier.topology, 256, seed=1)
     stream = classifier.classify_stream(images[i % 256] for i in range(20_000))
     for _ in range(1000):
         next(stream)
@@ -287,7 +288,7 @@ def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) 
     cpu = pytest.importorskip("bnnhw.cpu.executor", reason="no C kernels", exc_type=Exception)
     given, executor = network.topology.input, cpu.CpuExecutor(network)
     engine = Engine(network.topology, CLASSES, Pipeline(Preprocessing.default(given), given), executor)
-    images = random_batch(network.topology, 1, 256)
+    images = random_batch(network.topology, 256, seed=1)
 
     def resident() -> int:
         gc.collect()
@@ -304,7 +305,7 @@ def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) 
 
 
 def test_a_bad_picture_is_named_by_position_after_those_before_it(classifier: Classifier) -> None:
-    good = random_batch(classifier.topology, 1, 70)
+    good = random_batch(classifier.topology, 70, seed=1)
     stream = classifier.classify_stream(iter([*good, "nowhere.png", *good]))
     for image in good:
         assert next(stream).index == classifier.classify(image).index
@@ -338,7 +339,7 @@ def test_one_picture_is_refused_where_many_are_wanted(classifier: Classifier, on
 
 def test_one_array_of_the_inputs_shape_is_refused_where_many_are_wanted(classifier: Classifier) -> None:
     with pytest.raises(InputError):
-        classifier.classify_batch(random_batch(classifier.topology, 1, 1)[0])
+        classifier.classify_batch(random_batch(classifier.topology, 1, seed=1)[0])
 
 
 # -- scores ----------------------------------------------------------------------------------------
@@ -348,14 +349,14 @@ def test_one_array_of_the_inputs_shape_is_refused_where_many_are_wanted(classifi
 def test_scores_are_the_exact_integers_of_the_classes(
     classifier: Classifier, network: Network, count: int
 ) -> None:
-    batch = random_batch(classifier.topology, 1, count)
+    batch = random_batch(classifier.topology, count, seed=1)
     found = classifier.scores(batch)
     assert (found.dtype, found.shape) == (np.int32, (count, 5))
     assert np.array_equal(found, scores(network, batch)[:, :5])
 
 
 def test_scores_take_nothing_but_a_batch(classifier: Classifier) -> None:
-    batch = random_batch(classifier.topology, 1, 2)
+    batch = random_batch(classifier.topology, 2, seed=1)
     for wrong in (batch[0], batch.astype(np.float32), batch.tolist(), None, pictures(1)[0]):
         with pytest.raises(InputError, match="expected a uint8 array of shape"):
             classifier.scores(wrong)
@@ -365,7 +366,7 @@ def test_more_than_64_classes_of_bits_are_fine(tmp_path: Path) -> None:
     topology = attrs.evolve(BITS, layers=(Dense(outputs=1000),))
     network = random_network(topology, 1)
     write_npz(tmp_path / "w.npz", network)
-    batch = random_batch(topology, 1, 9)
+    batch = random_batch(topology, 9, seed=1)
     found = bnncore.load(tmp_path / "w.npz").classify_batch(batch)
     assert np.array_equal([each.scores for each in found], scores(network, batch))
 
@@ -521,14 +522,14 @@ def with_golden(golden: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]) -> 
 
 
 def test_selftest_replays_the_golden_vectors() -> None:
-    inputs = random_batch(COLOUR, 1, 6)
+    inputs = random_batch(COLOUR, 6, seed=1)
     golden = (inputs, scores(random_network(COLOUR, 4), inputs))
     found = with_golden(golden).selftest()
     assert (found.vectors, found.backend) == (6, "numpy")
 
 
 def test_selftest_names_the_first_vector_that_differs() -> None:
-    inputs = random_batch(COLOUR, 1, 6)
+    inputs = random_batch(COLOUR, 6, seed=1)
     expected = scores(random_network(COLOUR, 4), inputs)
     # An output past the classes counts too.
     expected[3, 6] += 1
@@ -548,7 +549,7 @@ def test_a_closed_classifier_says_so(classifier: Classifier) -> None:
     classifier.classify(pictures()[0])
     classifier.close()
     classifier.close()
-    batch = random_batch(classifier.topology, 1, 1)
+    batch = random_batch(classifier.topology, 1, seed=1)
     uses = [
         lambda: classifier.classify(pictures()[0]),
         lambda: classifier.classify_batch(pictures()),
@@ -628,7 +629,7 @@ def test_two_classifiers_of_one_topology_do_not_share_parameters(topology: Topol
     for seed in (1, 2):
         write_npz(tmp_path / f"{seed}.npz", random_network(topology, seed))
         made.append(bnncore.load(tmp_path / f"{seed}.npz", backend="numpy"))
-    batch = random_batch(topology, 3, 40)
+    batch = random_batch(topology, 40, seed=3)
     expected = [scores(random_network(topology, seed), batch) for seed in (1, 2)]
     assert not np.array_equal(expected[0], expected[1])
     for _ in range(2):
@@ -639,7 +640,7 @@ def test_two_classifiers_of_one_topology_do_not_share_parameters(topology: Topol
 def test_a_changed_file_does_not_change_an_open_classifier(file: Path, topology: Topology) -> None:
     classifier = bnncore.load(file, backend="numpy")
     write_npz(file, random_network(topology, 99), CLASSES)
-    batch = random_batch(topology, 1, 20)
+    batch = random_batch(topology, 20, seed=1)
     assert np.array_equal(classifier.scores(batch), scores(random_network(topology, 4), batch)[:, :5])
 
 

@@ -11,11 +11,11 @@ import bnnhw.errors
 import numpy as np
 import pytest
 from bnnhw.topology import Dense, Input, Topology
-from strategies import random_network
 
 import bnncore
 import bnncore.errors
 from bnncore.formats.npz import write_npz
+from bnncore.publishing.random_network import random_network
 
 ERRORS = [
     value

@@ -10,18 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import NetworkError, TopologyError
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Folding, Input, Topology, matrix_stages
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import foldings, random_batch, random_network, seeds, topologies
+from strategies import foldings, seeds, topologies
 
 import bnncore
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.errors import ParameterError
 from bnncore.formats.binparam import read_binparam, write_binparam
+from bnncore.publishing.random_network import random_network
 
 SETS = ["cifar10/cnvW1A1", "cifar10/cnvW1A2", "cifar10/cnvW2A2", "mnist/lfcW1A1", "mnist/lfcW1A2"]
 
@@ -61,7 +63,7 @@ def topology(request: pytest.FixtureRequest) -> Topology:
 @pytest.fixture
 def folder(topology: Topology, tmp_path: Path) -> Path:
     """Return a directory that is as it should be."""
-    made = random_network(topology, 1, largest=1000)
+    made = random_network(topology, 1, extreme=0.2, largest=1000)
     write_binparam(tmp_path / "good", made, FOLDING[topology.name], CLASSES)
     return tmp_path / "good"
 
@@ -103,7 +105,7 @@ def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, topology: Topology, seed: int
 ) -> None:
     folding = data.draw(foldings(topology))
-    network = random_network(topology, seed, largest=2**15 - 200)
+    network = random_network(topology, seed, extreme=0.2, largest=2**15 - 200)
     place = tmp_path_factory.mktemp("binparam") / "new" / "drawn"
     classes = [f"class {number}" for number in range(topology.outputs)]
     write_binparam(place, network, folding, classes)
@@ -132,12 +134,12 @@ def test_words_are_64_bits_little_endian(tmp_path: Path) -> None:
 def test_an_existing_directory_is_not_touched(folder: Path, topology: Topology) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(ParameterError, match="exists already"):
-        write_binparam(folder, random_network(topology, 2), FOLDING[topology.name], CLASSES)
+        write_binparam(folder, random_network(topology, 2, extreme=0.2), FOLDING[topology.name], CLASSES)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_threshold_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> None:
-    network = random_network(BITS, 1, largest=1000)
+    network = random_network(BITS, 1, extreme=0.2, largest=1000)
     layer = network.layers[1]
     too_large = np.full_like(layer.thresholds, 2**15)
     layers = (network.layers[0], LayerParameters(weights=layer.weights, thresholds=too_large))
@@ -149,7 +151,10 @@ def test_a_threshold_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> 
 def test_too_many_classes_leave_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="17 classes, but the network has 16 outputs"):
         write_binparam(
-            tmp_path / "t", random_network(BITS, 1, 1000), FOLDING["bits"], list("abcdefghijklmnopq")
+            tmp_path / "t",
+            random_network(BITS, 1, extreme=0.2, largest=1000),
+            FOLDING["bits"],
+            list("abcdefghijklmnopq"),
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -171,7 +176,7 @@ def shorten(folder: Path, number: int, kind: str, size: int) -> None:
 def test_the_short_last_layer_of_streetview(tmp_path: Path, count: int) -> None:
     """Layer 8 has 12 rows (12,288 of 65,536 bytes a file), and threshold files that nobody opens."""
     topology, folding = TOPOLOGIES["cnvW1A1"], FOLDINGS["cnvW1A1"]
-    network = random_network(topology, 1, largest=1000)
+    network = random_network(topology, 1, extreme=0.2, largest=1000)
     folder = tmp_path / "streetview" / "cnvW1A1"
     write_binparam(folder, network, folding, [str(number) for number in range(count)])
     assert (folder / "8-0-weights.bin").stat().st_size == 65_536
@@ -182,7 +187,7 @@ def test_the_short_last_layer_of_streetview(tmp_path: Path, count: int) -> None:
     assert np.array_equal(found.layers[8].weights[:12], network.layers[8].weights[:12])
     # Missing words are read as 0, which is -1 for one-bit weights.
     assert np.all(found.layers[8].weights[12:] == -1)
-    batch = random_batch(topology, 1, 1)
+    batch = random_batch(topology, 1, seed=1)
     with bnncore.load(folder, backend="numpy") as classifier:
         assert np.array_equal(classifier.scores(batch), scores(network, batch)[:, :count])
 
@@ -190,7 +195,7 @@ def test_the_short_last_layer_of_streetview(tmp_path: Path, count: int) -> None:
 def test_the_short_last_layer_of_chars_merged(tmp_path: Path) -> None:
     """Layer 3 has 48 rows (3,072 of 4,096 bytes; 24 of 32), and row 47 the threshold 65535."""
     topology, folding = TOPOLOGIES["lfcW1A1"], FOLDINGS["lfcW1A1"]
-    network = random_network(topology, 1, largest=1000)
+    network = random_network(topology, 1, extreme=0.2, largest=1000)
     folder = tmp_path / "chars_merged" / "lfcW1A1"
     write_binparam(folder, network, folding, [str(number) for number in range(47)])
     assert (folder / "3-0-weights.bin").stat().st_size == 4096
@@ -203,7 +208,7 @@ def test_the_short_last_layer_of_chars_merged(tmp_path: Path) -> None:
     assert np.array_equal(found.layers[3].weights[:48], network.layers[3].weights[:48])
     assert np.array_equal(found.layers[3].thresholds[:47], network.layers[3].thresholds[:47])
     assert found.layers[3].thresholds[47:].ravel().tolist() == [-1] + [0] * 16
-    batch = random_batch(topology, 1, 20)
+    batch = random_batch(topology, 20, seed=1)
     with bnncore.load(folder, backend="numpy") as classifier:
         assert np.array_equal(classifier.scores(batch), scores(network, batch)[:, :47])
 
@@ -220,9 +225,11 @@ def test_a_last_layer_with_only_the_rows_of_its_classes_is_read(folder: Path, to
     weights, thresholds = rows(topology, number, 2)
     shorten(folder, number, "weights", weights)
     shorten(folder, number, "thres", thresholds)
-    batch = random_batch(topology, 1, 9)
+    batch = random_batch(topology, 9, seed=1)
     found = scores(read(folder, topology)[0], batch)
-    assert np.array_equal(found[:, :8], scores(random_network(topology, 1, largest=1000), batch)[:, :8])
+    assert np.array_equal(
+        found[:, :8], scores(random_network(topology, 1, extreme=0.2, largest=1000), batch)[:, :8]
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 5])
@@ -244,7 +251,7 @@ def test_one_short_memory_among_full_ones_is_refused(folder: Path, topology: Top
 
 
 def test_short_weights_with_full_thresholds_are_refused(tmp_path: Path) -> None:
-    write_binparam(tmp_path / "t", random_network(BITS, 1, 1000), FOLDING["bits"], CLASSES)
+    write_binparam(tmp_path / "t", random_network(BITS, 1, extreme=0.2, largest=1000), FOLDING["bits"], CLASSES)
     shorten(tmp_path / "t", 1, "weights", rows(BITS, 1, 2)[0])
     refused(tmp_path / "t", BITS, r"1-0-thres.bin: holds 4 rows, but 1-0-weights.bin holds 2")
 
@@ -347,9 +354,9 @@ def test_a_folder_in_the_place_of_a_file_is_refused(folder: Path, topology: Topo
 
 
 def test_unused_threshold_files_of_the_scores_are_not_opened(tmp_path: Path) -> None:
-    write_binparam(tmp_path / "t", random_network(CONV, 1, 1000), FOLDING["conv"], CLASSES)
+    write_binparam(tmp_path / "t", random_network(CONV, 1, extreme=0.2, largest=1000), FOLDING["conv"], CLASSES)
     (tmp_path / "t" / "2-3-thres.bin").write_bytes(b"garbage")
-    assert same(read(tmp_path / "t", CONV)[0], random_network(CONV, 1, 1000))
+    assert same(read(tmp_path / "t", CONV)[0], random_network(CONV, 1, extreme=0.2, largest=1000))
 
 
 @pytest.mark.parametrize(

@@ -20,18 +20,19 @@ from bnnhw.network import Network
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import random_network, seeds, topologies
+from strategies import seeds, topologies
 
 from bnncore.errors import ParameterError
 from bnncore.formats import npz
 from bnncore.formats.npz import npz_bytes, parse_npz, read_npz, write_npz
+from bnncore.publishing.random_network import random_network
 
 TOPOLOGY = Topology(
     name="tiny",
     input=Input(height=6, width=6, channels=3),
     layers=(Conv(outputs=4), Pool(), Dense(outputs=5), Dense(outputs=3)),
 )
-NETWORK = random_network(TOPOLOGY, 1)
+NETWORK = random_network(TOPOLOGY, 1, extreme=0.2)
 CLASSES = ("cat", "dog", "Kürbis")
 BYTES = npz_bytes(NETWORK, CLASSES)
 NAMED = re.compile(r"^w\.npz[:,]")
@@ -92,7 +93,7 @@ def arrays() -> dict[str, np.ndarray]:
 @settings(max_examples=60, deadline=None)
 @given(topologies(), seeds)
 def test_a_network_is_read_back_as_it_was_written(topology: Topology, seed: int) -> None:
-    network = random_network(topology, seed)
+    network = random_network(topology, seed, extreme=0.2)
     found = parse_npz(npz_bytes(network), "x.npz")
     assert same(found.network, network)
     assert found.classes is None
@@ -107,7 +108,7 @@ def test_classes_are_read_back(tmp_path: Path) -> None:
 
 
 def test_the_same_network_gives_the_same_bytes() -> None:
-    assert npz_bytes(random_network(TOPOLOGY, 1), CLASSES) == BYTES
+    assert npz_bytes(random_network(TOPOLOGY, 1, extreme=0.2), CLASSES) == BYTES
 
 
 def test_the_members_are_the_documented_ones() -> None:
@@ -118,7 +119,7 @@ def test_weights_lie_as_documented() -> None:
     """Written out by hand: one bit a weight, lowest bit first, +1 as 1; two bits in two's complement."""
     for bits in (1, 2):
         topology = attrs.evolve(TOPOLOGY, weight_bits=bits)
-        network = random_network(topology, 2)
+        network = random_network(topology, 2, extreme=0.2)
         with np.load(io.BytesIO(npz_bytes(network))) as file:
             rows = file["layer0.weights"].tolist()
         for row, weights in zip(rows, network.layers[0].weights.tolist()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import BackendError, InputError, NetworkError, TopologyError
 from bnnhw.fpga import owner
 from bnnhw.fpga.batches import ImageFormat
@@ -11,15 +12,17 @@ from bnnhw.fpga.executor import FpgaExecutor
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import scores
 from bnnhw.topology import Dense, Folding, Input, Topology
-from virtual_board.networks import CNV, LFC, TERNARY, images, random_network
+from virtual_board.networks import CNV, LFC, TERNARY
 from virtual_board.rig import Rig
+
+from bnncore.publishing.random_network import random_network
 
 
 @pytest.mark.parametrize("topology", [CNV, TERNARY, LFC], ids=lambda topology: topology.name)
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_scores_are_the_references(rig: Rig, topology: Topology, count: int) -> None:
     network = random_network(topology, 1)
-    batch = images(topology, count)
+    batch = random_batch(topology, count)
     found = rig.make(network).scores(batch)
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, scores(network, batch))
@@ -34,7 +37,7 @@ def test_all_byte_values_reach_the_first_layer(rig: Rig) -> None:
 def test_batches_beyond_the_buffers_are_cut_into_pieces(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, "_BUFFER_BYTES", 300)
     network = random_network(CNV, 1)
-    batch = images(CNV, 200)
+    batch = random_batch(CNV, 200)
     np.testing.assert_array_equal(rig.make(network).scores(batch), scores(network, batch))
 
 
@@ -45,7 +48,7 @@ def test_batch_that_is_no_batch_is_refused_before_the_board_is_touched(rig: Rig)
 
 
 def test_the_callers_batch_is_not_changed_and_may_be_read_only(rig: Rig) -> None:
-    batch = images(CNV, 3)
+    batch = random_batch(CNV, 3)
     before = batch.copy()
     batch.flags.writeable = False
     rig.make(random_network(CNV, 1)).scores(batch)
@@ -59,7 +62,7 @@ def test_the_board_shows_a_forgotten_flush_and_invalidate(
     # The board must be able to fail the tests above.
     network = random_network(TERNARY, 1)
     executor = rig.make(network)
-    batch = images(TERNARY, 20)
+    batch = random_batch(TERNARY, 20)
     monkeypatch.setattr(f"virtual_board.memory.Block.{forgotten}", lambda block: None)
     assert not np.array_equal(executor.scores(batch), scores(network, batch))
 
@@ -88,7 +91,7 @@ def test_negative_and_wide_thresholds_survive(rig: Rig) -> None:
         topology=CNV,
         layers=(LayerParameters(weights=first.weights, thresholds=wide), *network.layers[1:]),
     )
-    batch = images(CNV, 3)
+    batch = random_batch(CNV, 3)
     np.testing.assert_array_equal(rig.make(network).scores(batch), scores(network, batch))
 
 
@@ -140,14 +143,14 @@ def test_a_closed_executor_says_so(rig: Rig) -> None:
     executor.close()
     executor.close()
     with pytest.raises(BackendError, match="closed"):
-        executor.scores(images(CNV, 1))
+        executor.scores(random_batch(CNV, 1))
 
 
 def test_the_last_to_close_gives_all_memory_back(rig: Rig) -> None:
     first, second = rig.make(random_network(CNV, 1)), rig.make(random_network(CNV, 2))
-    first.scores(images(CNV, 1))
+    first.scores(random_batch(CNV, 1))
     first.close()
-    second.scores(images(CNV, 1))
+    second.scores(random_batch(CNV, 1))
     assert rig.board.memory.blocks
     second.close()
     assert not rig.board.memory.blocks
@@ -155,6 +158,6 @@ def test_the_last_to_close_gives_all_memory_back(rig: Rig) -> None:
 
 def test_time_is_accounted_for(rig: Rig) -> None:
     executor = rig.make(random_network(CNV, 1))
-    executor.scores(images(CNV, 4))
+    executor.scores(random_batch(CNV, 4))
     spent = executor.seconds
     assert min(spent.prepare, spent.pack, spent.transfer, spent.compute) > 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import BackendError
 from bnnhw.fpga.accelerator import Accelerator
 from bnnhw.fpga.words import WordRun, parameter_words
 from bnnhw.topology import Folding, matrix_stages
-from virtual_board.networks import CNV, CNV_FOLDING, DESIGNS, images, random_network
+from virtual_board.networks import CNV, CNV_FOLDING, DESIGNS
+
+from bnncore.publishing.random_network import random_network
 
 
 class Recorder:
@@ -108,4 +111,4 @@ def test_small_designs_fold() -> None:
     for design in DESIGNS.values():
         assert isinstance(design.folding, Folding)
         design.folding.check(design.topology)
-        assert images(design.topology, 1).shape[1:] == design.topology.input.shape
+        assert random_batch(design.topology, 1).shape[1:] == design.topology.input.shape

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import BackendError
 from bnnhw.fpga import owner
 from bnnhw.fpga.owner import Counters
 from bnnhw.fpga.residency import Resident, locked
 from bnnhw.reference import scores
-from virtual_board.networks import CNV, LFC, images, random_network
+from virtual_board.networks import CNV, LFC
 from virtual_board.rig import Rig
+
+from bnncore.publishing.random_network import random_network
 
 
 def test_networks_in_turn_load_what_differs(rig: Rig) -> None:
@@ -26,14 +29,14 @@ def test_networks_in_turn_load_what_differs(rig: Rig) -> None:
     counted = []
     for index in (0, 0, 1, 0, 2, 2, 0):
         network, executor = runs[index]
-        batch = images(network.topology, 3)
+        batch = random_batch(network.topology, 3)
         np.testing.assert_array_equal(executor.scores(batch), scores(network, batch))
         counted.append((executor.counters.downloads, executor.counters.parameter_loads))
     assert counted == [(1, 1), (1, 1), (1, 2), (1, 3), (2, 4), (2, 4), (3, 5)]
 
 
 def test_two_classifiers_of_the_same_parameters_share_them(rig: Rig) -> None:
-    batch = images(CNV, 1)
+    batch = random_batch(CNV, 1)
     for _ in range(3):
         executor = rig.make(random_network(CNV, 1))
         executor.scores(batch)
@@ -41,17 +44,17 @@ def test_two_classifiers_of_the_same_parameters_share_them(rig: Rig) -> None:
 
 
 def test_the_counts_can_be_seen_without_the_executor(rig: Rig) -> None:
-    rig.make(random_network(CNV, 1)).scores(images(CNV, 1))
+    rig.make(random_network(CNV, 1)).scores(random_batch(CNV, 1))
     assert owner.counters()[rig.board.name] == Counters(downloads=1, parameter_loads=1)
 
 
 def test_what_is_loaded_outlives_the_classifier(rig: Rig) -> None:
     network = random_network(CNV, 1)
     with_first = rig.make(network)
-    with_first.scores(images(CNV, 1))
+    with_first.scores(random_batch(CNV, 1))
     with_first.close()
     again = rig.make(network)
-    np.testing.assert_array_equal(again.scores(images(CNV, 2)), scores(network, images(CNV, 2)))
+    np.testing.assert_array_equal(again.scores(random_batch(CNV, 2)), scores(network, random_batch(CNV, 2)))
     assert again.counters == Counters(downloads=1, parameter_loads=1)
 
 
@@ -61,7 +64,7 @@ def test_threads_get_their_own_answers(rig: Rig) -> None:
 
     def ask(turn: int) -> bool:
         index = turn % len(networks)
-        batch = images(networks[index].topology, 2, seed=turn)
+        batch = random_batch(networks[index].topology, 2, seed=turn)
         return np.array_equal(executors[index].scores(batch), scores(networks[index], batch))
 
     with ThreadPoolExecutor(4) as pool:
@@ -76,7 +79,9 @@ _OTHER_PROCESS = """
     from bnnhw.reference import scores
     from virtual_board.board import VirtualBoard
     from virtual_board.designs import Overlay
-    from virtual_board.networks import CNV, DESIGNS, LFC, images, random_network
+    from batches import random_batch
+    from virtual_board.networks import CNV, DESIGNS, LFC
+    from bnncore.publishing.random_network import random_network
 
     folder = Path(sys.argv[1])
     overlays = [Overlay(bit=folder / f"{name}.bit", sha256=sha, design=DESIGNS.get(name))
@@ -89,7 +94,7 @@ _OTHER_PROCESS = """
         name = topology.name.removeprefix("small")
         executor = FpgaExecutor(network, folding=DESIGNS[name].folding, bit=folder / f"{name}.bit", device=board,
                                 directory=folder)
-        batch = images(topology, 3, seed=turn)
+        batch = random_batch(topology, 3, seed=turn)
         right &= np.array_equal(executor.scores(batch), scores(network, batch))
     print(json.dumps([right, executor.counters.downloads, executor.counters.parameter_loads]))
 """
@@ -114,7 +119,7 @@ def answer(process: subprocess.Popen[str]) -> list[object]:
 def test_another_process_uses_the_bitstream_that_is_there(rig: Rig, tmp_path: Path) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)
-    batch = images(CNV, 3)
+    batch = random_batch(CNV, 3)
     executor.scores(batch)
     # It stores its own parameters, without downloading…
     assert answer(other_process(rig, tmp_path, 1)) == [True, 0, 1]
@@ -126,7 +131,7 @@ def test_another_process_uses_the_bitstream_that_is_there(rig: Rig, tmp_path: Pa
 def test_another_process_that_changed_the_bitstream_is_noticed(rig: Rig, tmp_path: Path) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)
-    batch = images(CNV, 3)
+    batch = random_batch(CNV, 3)
     executor.scores(batch)
     assert answer(other_process(rig, tmp_path, 2, "both")) == [True, 1, 2]
     np.testing.assert_array_equal(executor.scores(batch), scores(network, batch))
@@ -139,7 +144,7 @@ def test_two_processes_at_once_give_their_own_answers(rig: Rig, tmp_path: Path) 
     process = other_process(rig, tmp_path, 60, "both")
     turn = 0
     while process.poll() is None:
-        batch = images(CNV, 2, seed=turn)
+        batch = random_batch(CNV, 2, seed=turn)
         np.testing.assert_array_equal(executor.scores(batch), scores(network, batch))
         turn += 1
     assert answer(process)[0] is True
@@ -149,11 +154,11 @@ def test_two_processes_at_once_give_their_own_answers(rig: Rig, tmp_path: Path) 
 def test_a_board_that_keeps_its_memory_to_who_downloaded_is_downloaded(rig: Rig, tmp_path: Path) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)
-    executor.scores(images(CNV, 1))
+    executor.scores(random_batch(CNV, 1))
     answer(other_process(rig, tmp_path, 2, "both"))
     answer(other_process(rig, tmp_path, 1))
     rig.board.private = True
-    np.testing.assert_array_equal(executor.scores(images(CNV, 1)), scores(network, images(CNV, 1)))
+    np.testing.assert_array_equal(executor.scores(random_batch(CNV, 1)), scores(network, random_batch(CNV, 1)))
     assert executor.counters.downloads == 2
 
 
@@ -161,7 +166,7 @@ def test_a_board_that_keeps_its_memory_to_who_downloaded_is_downloaded(rig: Rig,
 def test_an_overlay_loaded_meanwhile_is_replaced(rig: Rig, intruder: str) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)
-    batch = images(CNV, 3)
+    batch = random_batch(CNV, 3)
     executor.scores(batch)
     rig.board.load(rig.overlays[intruder].bit)
     np.testing.assert_array_equal(executor.scores(batch), scores(network, batch))
@@ -171,7 +176,7 @@ def test_an_overlay_loaded_meanwhile_is_replaced(rig: Rig, intruder: str) -> Non
 def test_an_overlay_loaded_meanwhile_is_left_alone_if_asked(rig: Rig) -> None:
     network = random_network(CNV, 1)
     polite, pushy = rig.make(network, foreign="refuse"), rig.make(network)
-    batch = images(CNV, 3)
+    batch = random_batch(CNV, 3)
     polite.scores(batch)
     rig.board.load(rig.overlays["foreign"].bit)
     for _ in range(2):
@@ -185,11 +190,13 @@ def test_an_overlay_loaded_meanwhile_is_left_alone_if_asked(rig: Rig) -> None:
 def test_a_notebook_that_cannot_be_read_means_unknown(rig: Rig, tmp_path: Path) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)
-    executor.scores(images(CNV, 1))
+    executor.scores(random_batch(CNV, 1))
     (file,) = tmp_path.glob("*.lock")
     for content in (b"", b"[]", b"{}", b"\xff", b'{"boot": "", "bitstream": 1}'):
         file.write_bytes(content)
-        np.testing.assert_array_equal(executor.scores(images(CNV, 1)), scores(network, images(CNV, 1)))
+        np.testing.assert_array_equal(
+            executor.scores(random_batch(CNV, 1)), scores(network, random_batch(CNV, 1))
+        )
     assert executor.counters == Counters(downloads=6, parameter_loads=6)
 
 
@@ -215,7 +222,7 @@ def test_waiting_for_another_thread_ends(rig: Rig, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(owner, "_TURN_TIMEOUT", 0.02)
     executor = rig.make(random_network(CNV, 1))
     with executor._owner._lock, pytest.raises(BackendError, match="another thread"):
-        executor.scores(images(CNV, 1))
+        executor.scores(random_batch(CNV, 1))
 
 
 def test_a_lock_that_this_user_may_not_write_is_reported(tmp_path: Path) -> None:

@@ -10,15 +10,17 @@ import threading
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import BackendError, InputError
 from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from variables import KERNEL_EXAMPLES
+from strategies import WIDE, networks, seeds
 
 from bnncore.builtin.topologies import TOPOLOGIES
-from tests.hw.networks import networks, random_images, random_network
+from bnncore.publishing.random_network import random_network
 
 cpu = pytest.importorskip(
     "bnnhw.cpu.executor", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
@@ -37,14 +39,14 @@ SMALL = Topology(
 
 
 def small(seed: int = 0):
-    return random_network(SMALL, np.random.default_rng(seed))
+    return random_network(SMALL, seed)
 
 
 @pytest.mark.parametrize("isa", ISAS)
 @settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), print_blob=True)
-@given(network=networks(), count=st.integers(1, 19), seed=st.integers(0, 2**32 - 1))
+@given(network=networks(WIDE), count=st.integers(1, 19), seed=seeds)
 def test_scores_are_the_references(isa, network, count, seed):
-    batch = random_images(network.topology.input, count, np.random.default_rng(seed))
+    batch = random_batch(network.topology, count, seed=seed)
     executor = cpu.CpuExecutor(network, isa=isa, threads=1)
     expected = scores(network, batch)
     found = executor.scores(batch)
@@ -57,9 +59,8 @@ def test_scores_are_the_references(isa, network, count, seed):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=lambda topology: topology.name)
 def test_published_networks(isa, topology):
-    random = np.random.default_rng(5)
-    network = random_network(topology, random, lowest=-1)
-    batch = random_images(topology.input, 3, random)
+    network = random_network(topology, 5, lowest=-1)
+    batch = random_batch(topology, seed=5)
     executor = cpu.CpuExecutor(network, isa=isa)
     expected = scores(network, batch)
     np.testing.assert_array_equal(executor.scores(batch), expected)
@@ -77,7 +78,7 @@ def test_longest_sums(isa, input_bits):
         weight_bits=2,
         activation_bits=2,
     )
-    network = random_network(topology, np.random.default_rng(1))
+    network = random_network(topology, 1)
     network.layers[0].weights.flags.writeable = True
     for row, value in enumerate((-2, 1, 0)):
         network.layers[0].weights[row] = value
@@ -122,12 +123,12 @@ def test_wrong_batches_are_refused(batch):
 )
 def test_views_are_read_as_they_look(view):
     network = small()
-    batch = view(random_images(SMALL.input, 6, np.random.default_rng(0)))
+    batch = view(random_batch(SMALL, 6))
     np.testing.assert_array_equal(cpu.CpuExecutor(network).scores(batch), scores(network, batch))
 
 
 def test_a_single_image_may_lie_in_pieces():
-    image = random_images(SMALL.input, 1, np.random.default_rng(3))[0][:, ::-1]
+    image = random_batch(SMALL, 1, seed=3)[0][:, ::-1]
     assert cpu.CpuExecutor(small()).single(image) == scores(small(), image[None]).tobytes()
 
 
@@ -143,7 +144,7 @@ def test_wrong_single_images_are_refused(image):
 
 def test_read_only_batch_is_left_alone():
     network = small()
-    batch = random_images(SMALL.input, 2, np.random.default_rng(0))
+    batch = random_batch(SMALL, 2)
     batch.flags.writeable = False
     before = batch.copy()
     np.testing.assert_array_equal(cpu.CpuExecutor(network).scores(batch), scores(network, batch))
@@ -154,14 +155,14 @@ def test_read_only_batch_is_left_alone():
 def test_any_number_of_threads_gives_the_same(threads, monkeypatch):
     monkeypatch.setattr(cpu, "_WORTH_A_THREAD", 1)
     network = small()
-    batch = random_images(SMALL.input, 517, np.random.default_rng(0))
+    batch = random_batch(SMALL, 517)
     executor = cpu.CpuExecutor(network, threads=threads)
     np.testing.assert_array_equal(executor.scores(batch), scores(network, batch))
 
 
 def test_one_executor_serves_many_threads():
     network = small()
-    batches = [random_images(SMALL.input, 40, np.random.default_rng(seed)) for seed in range(8)]
+    batches = [random_batch(SMALL, 40, seed=seed) for seed in range(8)]
     expected = [scores(network, batch) for batch in batches]
     executor = cpu.CpuExecutor(network, threads=2)
     wrong = []
@@ -181,7 +182,7 @@ def test_one_executor_serves_many_threads():
 
 def test_workspaces_are_used_again():
     executor = cpu.CpuExecutor(small(), threads=1)
-    batch = random_images(SMALL.input, 3, np.random.default_rng(0))
+    batch = random_batch(SMALL, 3)
     for _ in range(5):
         executor.scores(batch)
     assert len(executor._idle) == 1
@@ -192,7 +193,7 @@ def test_workspaces_are_used_again():
 def test_a_forked_process_can_go_on(monkeypatch):
     monkeypatch.setattr(cpu, "_WORTH_A_THREAD", 1)
     network = small()
-    batch = random_images(SMALL.input, 300, np.random.default_rng(0))
+    batch = random_batch(SMALL, 300)
     executor = cpu.CpuExecutor(network, threads=2)
     expected = executor.scores(batch)
     receiver, sender = multiprocessing.Pipe(duplex=False)
@@ -210,7 +211,7 @@ def test_a_forked_worker_leaves_the_processors_to_its_siblings(monkeypatch, aske
     monkeypatch.delenv("BNNCORE_THREADS", raising=False)
     monkeypatch.setattr("bnnhw.cpu.threads.available_cpus", lambda: 4)
     executor = cpu.CpuExecutor(small(), threads=asked)
-    batch = random_images(SMALL.input, 300, np.random.default_rng(0))
+    batch = random_batch(SMALL, 300)
 
     def work():
         executor.scores(batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import NetworkError
 from bnnhw.folding import FoldedLayer, fold, folded_fan_in, stored_bits, unfold
 from bnnhw.network import LayerParameters, Network
@@ -11,7 +12,9 @@ from bnnhw.reference import scores
 from bnnhw.topology import Dense, Folding, FoldingLayer, Input, Topology, matrix_stages
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import foldings, random_batch, random_network, seeds, topologies
+from strategies import foldings, seeds, topologies
+
+from bnncore.publishing.random_network import random_network
 
 INT16 = np.iinfo(np.int16)
 
@@ -26,7 +29,7 @@ def dense(fan_in: int, outputs: int, **options: object) -> Topology:
 def test_unfolding_gives_back_what_was_folded(data: st.DataObject, topology: Topology, seed: int) -> None:
     folding = data.draw(foldings(topology))
     # The pad shifts thresholds by at most a word.
-    network = random_network(topology, seed, largest=INT16.max - 64)
+    network = random_network(topology, seed, extreme=0.2, largest=INT16.max - 64)
     for stage, layer, parameters in zip(matrix_stages(topology), folding.layers, network.layers):
         found = unfold(stage, layer, topology.weight_bits, fold(stage, layer, topology.weight_bits, parameters))
         assert np.array_equal(found.weights, parameters.weights)
@@ -37,7 +40,7 @@ def test_unfolding_gives_back_what_was_folded(data: st.DataObject, topology: Top
 @given(st.data(), topologies(), seeds)
 def test_every_weight_lies_where_the_format_says(data: st.DataObject, topology: Topology, seed: int) -> None:
     folding = data.draw(foldings(topology))
-    network = random_network(topology, seed, largest=INT16.max - 64)
+    network = random_network(topology, seed, extreme=0.2, largest=INT16.max - 64)
     for stage, layer, parameters in zip(matrix_stages(topology), folding.layers, network.layers):
         words = fold(stage, layer, topology.weight_bits, parameters).weights
         bits = topology.weight_bits
@@ -76,7 +79,7 @@ def test_pads_of_any_weight_compute_the_same(seed: int, bits: tuple[int, int], f
     weight_bits, activation_bits = bits
     options = {"weight_bits": weight_bits, "activation_bits": activation_bits, "output": "bits"}
     narrow, wide = dense(fan_in, outputs, **options), dense(padded, outputs, **options)
-    accelerator = random_network(wide, seed, largest=1000)
+    accelerator = random_network(wide, seed, extreme=0.2, largest=1000)
     stored = accelerator.layers[0]
     # With no pad to account for, folding is a plain change of order.
     words = fold(matrix_stages(wide)[0], FoldingLayer(pe=2, simd=simd), weight_bits, stored)
@@ -92,7 +95,7 @@ def test_pads_of_any_weight_compute_the_same(seed: int, bits: tuple[int, int], f
 def test_the_lfc_pad_is_that_of_the_published_packer(activation_bits: int) -> None:
     topology = dense(784, 32, activation_bits=activation_bits, output="bits")
     stage = matrix_stages(topology)[0]
-    layer = random_network(topology, 1, largest=10_000).layers[0]
+    layer = random_network(topology, 1, extreme=0.2, largest=10_000).layers[0]
     folding = FoldingLayer(pe=32, simd=64)
     assert folded_fan_in(stage, folding) == 832
     folded = fold(stage, folding, 1, layer)
@@ -155,12 +158,12 @@ def test_missing_rows_of_zero_words_are_minus_one() -> None:
 @given(st.data(), topologies(), seeds)
 def test_a_network_scores_the_same_after_folding(data: st.DataObject, topology: Topology, seed: int) -> None:
     folding: Folding = data.draw(foldings(topology))
-    network = random_network(topology, seed, largest=INT16.max - 64)
+    network = random_network(topology, seed, extreme=0.2, largest=INT16.max - 64)
     bits = topology.weight_bits
     layers = [
         unfold(stage, layer, bits, fold(stage, layer, bits, parameters))
         for stage, layer, parameters in zip(matrix_stages(topology), folding.layers, network.layers)
     ]
-    batch = random_batch(topology, seed)
+    batch = random_batch(topology, seed=seed)
     again = Network(topology=topology, layers=tuple(layers))
     assert np.array_equal(scores(again, batch), scores(network, batch))

@@ -8,10 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Topology
 
-from tests.hw.networks import random_images, random_network
+from bnncore.publishing.random_network import random_network
 
 cpu = pytest.importorskip(
     "bnnhw.cpu.executor", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
@@ -50,9 +51,8 @@ def guarded(count: int) -> tuple[np.ndarray, mmap.mmap]:
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda topology: topology.name)
 def test_batch_between_guard_pages(topology, isa):
-    random = np.random.default_rng(3)
-    network = random_network(topology, random)
-    batch = random_images(topology.input, 3, random)
+    network = random_network(topology, 3)
+    batch = random_batch(topology, seed=3)
     tight, memory = guarded(batch.size)
     tight[:] = batch.ravel()
     found = cpu.CpuExecutor(network, isa=isa).scores(tight.reshape(batch.shape))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import InputError
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import NumpyExecutor, encode, output_words, scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import random_batch, random_network, seeds, topologies
+from strategies import seeds, topologies
+
+from bnncore.publishing.random_network import random_network
 
 
 def plain_scores(network: Network, image: list) -> list[int]:
@@ -85,8 +88,8 @@ def plain_scores(network: Network, image: list) -> list[int]:
 @settings(max_examples=150, deadline=None)
 @given(topologies(), seeds)
 def test_it_equals_the_plain_evaluator(topology: Topology, seed: int) -> None:
-    network = random_network(topology, seed)
-    batch = random_batch(topology, seed, 2)
+    network = random_network(topology, seed, extreme=0.2)
+    batch = random_batch(topology, 2, seed=seed)
     channels = topology.input.channels
     nested = batch.reshape(2, topology.input.height, topology.input.width, channels).tolist()
     assert scores(network, batch).tolist() == [plain_scores(network, image) for image in nested]
@@ -97,7 +100,7 @@ def test_no_images_give_no_scores(output: str) -> None:
     topology = Topology(
         name="t", input=Input(height=4, width=4), layers=(Conv(outputs=2), Dense(outputs=3)), output=output
     )
-    found = scores(random_network(topology, 1), np.zeros((0, 4, 4), np.uint8))
+    found = scores(random_network(topology, 1, extreme=0.2), np.zeros((0, 4, 4), np.uint8))
     assert (found.shape, found.dtype) == ((0, 3), np.int32)
 
 
@@ -109,9 +112,9 @@ def test_an_image_scores_the_same_alone_and_in_any_batch(seed: int) -> None:
         input=Input(height=64, width=64, channels=3),
         layers=(Conv(outputs=4, kernel=9), Pool(size=56), Dense(outputs=5)),
     )
-    network = random_network(topology, seed)
+    network = random_network(topology, seed, extreme=0.2)
     # More windows than one chunk holds.
-    batch = random_batch(topology, seed, 12)
+    batch = random_batch(topology, 12, seed=seed)
     together = scores(network, batch)
     alone = np.concatenate([scores(network, image[None]) for image in batch])
     assert np.array_equal(together, alone)
@@ -122,8 +125,8 @@ def test_a_thousand_classes() -> None:
     topology = Topology(
         name="t", input=Input(height=2, width=3, bits=1), layers=(Dense(outputs=1000),), activation_bits=2
     )
-    network = random_network(topology, 3)
-    batch = random_batch(topology, 3, 2)
+    network = random_network(topology, 3, extreme=0.2)
+    batch = random_batch(topology, 2, seed=3)
     signed = np.where(batch.reshape(2, 6) >= 128, 1, -1)
     assert np.array_equal(scores(network, batch), signed @ network.layers[0].weights.T.astype(np.int32))
 
@@ -133,9 +136,9 @@ def test_sums_too_large_for_single_precision_are_exact(fan_in: int) -> None:
     topology = Topology(
         name="t", input=Input(height=fan_in // 1024, width=1024), layers=(Dense(outputs=2),), weight_bits=2
     )
-    batch = random_batch(topology, 1, 1)
+    batch = random_batch(topology, 1, seed=1)
     batch[:, : fan_in // 1024 * 7 // 8] = 0
-    weights = random_network(topology, 1).layers[0].weights.copy()
+    weights = random_network(topology, 1, extreme=0.2).layers[0].weights.copy()
     # Nearly the largest sum there is, but odd.
     weights[:, : fan_in * 7 // 8] = -2
     weights[:, 0] = -1
@@ -163,7 +166,7 @@ def test_the_order_of_two_thresholds_does_not_matter() -> None:
         layers=(Dense(outputs=7), Dense(outputs=4)),
         activation_bits=2,
     )
-    network = random_network(topology, 5)
+    network = random_network(topology, 5, extreme=0.2)
     swapped = Network(
         topology=topology,
         layers=[
@@ -171,7 +174,7 @@ def test_the_order_of_two_thresholds_does_not_matter() -> None:
             for layer in network.layers
         ],
     )
-    batch = random_batch(topology, 5, 20)
+    batch = random_batch(topology, 20, seed=5)
     assert np.array_equal(scores(network, batch), scores(swapped, batch))
 
 
@@ -197,16 +200,16 @@ def test_output_words_hold_class_k_at_bit_k(bits: list[int]) -> None:
 
 def test_the_callers_batch_is_not_changed() -> None:
     topology = Topology(name="t", input=Input(height=3, width=3), layers=(Dense(outputs=2),))
-    batch = random_batch(topology, 1)
+    batch = random_batch(topology, seed=1)
     before = batch.copy()
-    NumpyExecutor(random_network(topology, 1)).scores(batch)
+    NumpyExecutor(random_network(topology, 1, extreme=0.2)).scores(batch)
     assert np.array_equal(batch, before)
 
 
 def test_a_read_only_and_a_strided_batch_are_taken() -> None:
     topology = Topology(name="t", input=Input(height=3, width=3), layers=(Dense(outputs=2),))
-    network = random_network(topology, 1)
-    wide = random_batch(topology, 1, 8)
+    network = random_network(topology, 1, extreme=0.2)
+    wide = random_batch(topology, 8, seed=1)
     wide.flags.writeable = False
     assert np.array_equal(scores(network, wide[::2]), scores(network, wide)[::2])
 
@@ -214,4 +217,4 @@ def test_a_read_only_and_a_strided_batch_are_taken() -> None:
 def test_another_shape_is_an_input_error() -> None:
     topology = Topology(name="t", input=Input(height=3, width=3), layers=(Dense(outputs=2),))
     with pytest.raises(InputError, match=r"\[N, 3, 3\].*found uint8 \[1, 3, 4\]"):
-        scores(random_network(topology, 1), np.zeros((1, 3, 4), np.uint8))
+        scores(random_network(topology, 1, extreme=0.2), np.zeros((1, 3, 4), np.uint8))

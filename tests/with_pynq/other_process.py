@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 def main() -> None:
     folder, hand_off_files, dataset, turns = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     import numpy as np
-    from virtual_board.networks import images
+    from batches import random_batch
     from virtual_board.pynq_board import PynqBoard, settings, write_overlays
 
     import bnncore
@@ -29,7 +29,7 @@ def main() -> None:
     numpy = bnncore.get(dataset, backend="numpy")
     right = True
     for turn in range(turns):
-        batch = images(fpga.topology, 2, seed=turn)
+        batch = random_batch(fpga.topology, 2, seed=turn)
         right &= np.array_equal(fpga.scores(batch), numpy.scores(batch))
     counters = fpga._ready().executor.counters  # type: ignore[attr-defined]  # the FPGA's own
     print(json.dumps([right, counters.downloads, counters.parameter_loads]))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from virtual_board.networks import images
+from batches import random_batch
 
 import bnncore
 from bnncore.boards import detection
@@ -43,7 +43,7 @@ def classifiers(folder: Path) -> Iterator[dict[str, bnncore.Classifier]]:
 def right(classifier: bnncore.Classifier, seed: int) -> bool:
     """Say whether a classifier on the FPGA gives numpy's integers."""
     with bnncore.get(classifier.name, backend="numpy") as reference:
-        batch = images(classifier.topology, 2, seed=seed)
+        batch = random_batch(classifier.topology, 2, seed=seed)
         return np.array_equal(classifier.scores(batch), reference.scores(batch))
 
 

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw.errors import BackendError
 from bnnhw.fpga.owner import Counters
 from bnnhw.network import Network
 from bnnhw.reference import scores
 from virtual_board.memory import Memory
-from virtual_board.networks import images, random_network
 
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.formats.binparam import read_binparam
+from bnncore.publishing.random_network import random_network
 
 LFC = TOPOLOGIES["lfcW1A1"]
 
@@ -44,14 +45,14 @@ def test_all_five_networks_agree_with_bnn_pynq_on_real_images(
 
 
 def test_a_board_without_mapped_registers(boards: Callable, digits: Network) -> None:
-    batch = images(LFC, 20)
+    batch = random_batch(LFC, 20)
     np.testing.assert_array_equal(boards(mapped=False).make(digits).scores(batch), scores(digits, batch))
 
 
 def test_ultra96(boards: Callable, test_data: Path, binparams: Path) -> None:
     topology = TOPOLOGIES["cnvW1A1"]
     network, _ = read_binparam(binparams / "cifar10" / "cnvW1A1", topology, FOLDINGS["cnvW1A1"])
-    batch = images(topology, 2)
+    batch = random_batch(topology, 2)
     rig = boards("ultra96")
     # Above what Zynq-7000 reaches, below what the Ultra96's accelerator does.
     rig.board.memory = rig.board.accelerator._memory = Memory(base=0x7000_0000)
@@ -63,7 +64,7 @@ def test_the_accelerators_clock_is_set(boards: Callable, kind: str, clock: int, 
     import pynq
 
     executor = boards(kind).make(random_network(TOPOLOGIES["cnvW1A1"], 1))
-    executor.scores(images(TOPOLOGIES["cnvW1A1"], 1))
+    executor.scores(random_batch(TOPOLOGIES["cnvW1A1"], 1))
     assert pynq.Clocks._instance.get_pl_clk(clock) == pytest.approx(mhz, rel=1e-3)
 
 
@@ -75,7 +76,7 @@ def test_an_overlay_that_the_user_loads_meanwhile_is_replaced(
 
     rig = boards()
     executor = rig.make(digits)
-    batch = images(LFC, 5)
+    batch = random_batch(LFC, 5)
     executor.scores(batch)
     pynq.Overlay(str(rig.overlays[intruder].bit), download=False)
     overlay = pynq.Overlay(str(rig.overlays[intruder].bit), download=False)
@@ -92,20 +93,20 @@ def test_an_overlay_that_the_user_loads_meanwhile_is_left_if_asked(boards: Calla
 
     rig = boards()
     executor = rig.make(digits, foreign="refuse")
-    executor.scores(images(LFC, 1))
+    executor.scores(random_batch(LFC, 1))
     overlay = pynq.Overlay(str(rig.overlays["foreign"].bit), download=False)
     for each in overlay.clock_dict.values():
         each["frequency"] = 100.0
     overlay.download()
     with pytest.raises(BackendError, match="another program has loaded its own overlay"):
-        executor.scores(images(LFC, 1))
+        executor.scores(random_batch(LFC, 1))
     assert overlay.is_loaded()
 
 
 def test_a_device_that_never_finishes_is_reported_and_reloaded(boards: Callable, digits: Network) -> None:
     rig = boards()
     executor = rig.make(digits, timeout=0.05)
-    batch = images(LFC, 3)
+    batch = random_batch(LFC, 3)
     executor.scores(batch)
     rig.board.accelerator.hang = True
     with pytest.raises(BackendError, match="Likely causes: its clock"):
@@ -121,15 +122,15 @@ def test_a_download_that_fails_is_reported(boards: Callable, digits: Network) ->
     with pytest.raises(
         BackendError, match=r"could not load the bitstream .*: FPGA manager: operation timed out"
     ):
-        executor.scores(images(LFC, 1))
-    np.testing.assert_array_equal(executor.scores(images(LFC, 1)), scores(digits, images(LFC, 1)))
+        executor.scores(random_batch(LFC, 1))
+    np.testing.assert_array_equal(executor.scores(random_batch(LFC, 1)), scores(digits, random_batch(LFC, 1)))
 
 
 def test_no_contiguous_memory_is_reported(boards: Callable, digits: Network) -> None:
     rig = boards()
     rig.board.memory = rig.board.accelerator._memory = Memory(size=100)
     with pytest.raises(BackendError, match="no contiguous memory for one image of 104 bytes"):
-        rig.make(digits).scores(images(LFC, 1))
+        rig.make(digits).scores(random_batch(LFC, 1))
 
 
 def test_a_hand_off_file_of_another_design_is_reported(boards: Callable, digits: Network) -> None:
@@ -137,7 +138,7 @@ def test_a_hand_off_file_of_another_design_is_reported(boards: Callable, digits:
     hwh = rig.overlays["lfcW1A1"].bit.with_suffix(".hwh")
     hwh.write_bytes(hwh.read_bytes().replace(b"BlackBoxJam", b"WhiteBoxJam"))
     with pytest.raises(BackendError, match="describes no BlackBoxJam_0"):
-        rig.make(digits).scores(images(LFC, 1))
+        rig.make(digits).scores(random_batch(LFC, 1))
 
 
 def test_without_a_board_it_says_what_pynq_saw(
@@ -160,7 +161,7 @@ def test_networks_in_turn_cost_what_differs(boards: Callable, digits: Network, b
     counted = []
     for index in (0, 1, 0, 2, 0):
         network, executor = runs[index]
-        batch = images(network.topology, 2)
+        batch = random_batch(network.topology, 2)
         np.testing.assert_array_equal(executor.scores(batch), scores(network, batch))
         counted.append((executor.counters.downloads, executor.counters.parameter_loads))
     assert counted == [(1, 1), (1, 2), (1, 3), (2, 4), (3, 5)]

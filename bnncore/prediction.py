@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 
 from attrs import define, frozen
+from bnnhw import outputs
+from bnnhw.topology import Output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +34,7 @@ class Origin:
     """
 
     classes: tuple[str, ...]
-    output: Literal["scores", "bits"]
+    output: Output
     spread: float
     backend: str
 
@@ -90,7 +91,7 @@ class Prediction:
         return self._origin.classes
 
     @property
-    def output(self) -> Literal["scores", "bits"]:
+    def output(self) -> Output:
         """What the scores are: ``"scores"`` or ``"bits"``, as in the topology."""
         return self._origin.output
 
@@ -114,12 +115,11 @@ class Prediction:
         """Return the best classes, best first; ties go as the network's rule says.
 
         Scores: the higher first, of equals the lower index. Bits: the higher bit first, as
-        BNN-PYNQ ranks them.
+        BNN-PYNQ ranks them; if none is set, the lower.
         """
-        scores = self.scores.tolist()
-        last_wins = self.output == "bits"
-        order = sorted(range(len(scores)), key=lambda i: (-scores[i], -i if last_wins else i))
-        return [Ranked(self.classes[i], scores[i]) for i in order[: max(count, 0)]]
+        scores = self.scores
+        order = outputs.ranking(self.output, scores)[: max(count, 0)]
+        return [Ranked(self.classes[i], int(scores[i])) for i in order]
 
     @property
     def note(self) -> str | None:
@@ -128,14 +128,12 @@ class Prediction:
         Networks with one bit a class may answer with no bit (then the first class is given, as
         BNN-PYNQ does) or with several (then the highest wins).
         """
-        if self.output != "bits":
+        fired = outputs.responding(self.output, self.scores)
+        if fired is None or len(fired) == 1:
             return None
-        fired = [self.classes[i] for i in self.scores.nonzero()[0].tolist()]
         if not fired:
             return "no class responded"
-        if len(fired) > 1:
-            return f"several classes responded: {', '.join(fired)}"
-        return None
+        return f"several classes responded: {', '.join(self.classes[i] for i in fired)}"
 
     @property
     def confidence(self) -> float:
@@ -147,13 +145,7 @@ class Prediction:
 
     def confidences(self) -> list[float]:
         """Return the same number for every class, in the order of ``classes``."""
-        scores = self.scores.tolist()
-        if self.output == "bits":
-            return [score / max(1, sum(scores)) for score in scores]
-        best = max(scores)
-        weights = [math.exp((score - best) / self.spread) for score in scores]
-        total = sum(weights)
-        return [weight / total for weight in weights]
+        return outputs.shares(self.output, self.scores, self.spread)
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""

@@ -477,6 +477,12 @@ def test_top_of_bits_gives_the_higher_bit_first() -> None:
     assert found.top(1)[0].label == found.label
 
 
+def test_top_begins_with_the_answer_where_no_bit_is_set() -> None:
+    found = predict([0, 0, 0, 0, 0], "bits")
+    assert [each.label for each in found.top(2)] == ["a", "b"]
+    assert found.top(1)[0].label == found.label
+
+
 @pytest.mark.parametrize("row", [[0, 0, 0, 0, 0], [500, 10, 20, 30, 5], [-300, -301, -299, -300, -300]])
 def test_confidences_of_scores_add_up_and_rank_alike(row: list[int]) -> None:
     found = predict(row, "scores")

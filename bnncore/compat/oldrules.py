@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from bnnhw.outputs import winner, winners
 
 __all__ = ["many_bits", "many_scores", "one_bits", "one_scores"]
 
@@ -16,8 +17,8 @@ Scores = npt.NDArray[np.int32]
 
 
 def one_scores(scores: Scores) -> int:
-    """Return the first maximum of int32 [classes]."""
-    return int(scores.argmax())
+    """Return the first maximum of int32 [classes], which is our rule."""
+    return winner("scores", scores)
 
 
 def many_scores(scores: Scores) -> npt.NDArray[np.int32]:
@@ -42,6 +43,5 @@ def one_bits(bits: Scores) -> int:
 
 
 def many_bits(bits: Scores) -> npt.NDArray[np.int32]:
-    """Return int32 [N]: the highest bit set in each row of int32 [N, classes], 0 where none is."""
-    highest = bits.shape[1] - 1 - bits[:, ::-1].argmax(axis=1)
-    return np.where(bits.any(axis=1), highest, 0).astype(np.int32)
+    """Return int32 [N]: the highest bit set in each row of int32 [N, classes], 0 where none is; our rule."""
+    return winners("bits", bits).astype(np.int32)

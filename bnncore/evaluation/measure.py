@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from attrs import frozen
+from bnnhw.outputs import winners
 from bnnhw.topology import Topology
 
 from bnncore.classifier import Classifier
@@ -114,16 +115,8 @@ def wilson_interval(right: int, samples: int, z: float = 1.96) -> tuple[float, f
 
 
 def predictions(scores: npt.NDArray[np.int32], topology: Topology) -> npt.NDArray[np.int64]:
-    """Return the class index of each row of scores or bits, by the rule of the topology's outputs.
-
-    Scores: the first maximum. Bits: the highest that is set, 0 if none is.
-    """
-    if topology.output == "scores":
-        first: npt.NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
-        return first
-    last = scores.shape[1] - 1 - scores[:, ::-1].argmax(axis=1)
-    winners: npt.NDArray[np.int64] = np.where(scores.any(axis=1), last, 0).astype(np.int64)
-    return winners
+    """Return int64 [N], the class index of each row of scores or bits, by the rule of the topology's outputs."""
+    return winners(topology.output, scores)
 
 
 def evaluate(

@@ -241,10 +241,7 @@ class TrainableNetwork(nn.Module):
         return x * self.log_temperature.exp() if self.topology.output == "scores" else x
 
     def predict(self, logits: Tensor) -> Tensor:
-        """Return class indices int64 [N] by the rule of the topology's outputs.
-
-        Scores: the first maximum. Bits: the highest that is set, else 0 (BNN-PYNQ's rule for batches).
-        """
+        """Return class indices int64 [N]: ``bnnhw.outputs.winners`` on the device, of scores or of bits set."""
         if self.topology.output == "scores":
             return logits.argmax(dim=1)
         ranks = torch.arange(self.classes, device=logits.device)

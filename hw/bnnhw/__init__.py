@@ -1,8 +1,9 @@
 """The shared hardware layer of bnncore: what executes a binarized network.
 
 It knows networks and machines, and nothing of plugins. Modules, in the order data flows:
-``topology`` (records, no numpy), ``network`` (a topology with parameters), ``reference`` (the exact
-meaning, in numpy), ``folding`` (words of an accelerator), ``executor`` (what every backend offers).
+``topology`` (records and units, no numpy), ``network`` (a topology with parameters), ``reference`` (the
+exact meaning, in numpy), ``folding`` (words of an accelerator), ``executor`` (what every backend offers),
+``outputs`` (which class wins).
 """
 
 from __future__ import annotations

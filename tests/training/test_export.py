@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 from bnnhw import reference
+from bnnhw.outputs import winners
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.network import TrainableNetwork
@@ -104,3 +107,12 @@ def test_predictions_follow_the_rule_of_the_outputs() -> None:
     assert bits.predict(logits).tolist() == [1, 0, 3]
     scores = TrainableNetwork(TOPOLOGIES[0], 4)
     assert scores.predict(torch.tensor([[1.0, 3, 3, 0]])).tolist() == [1]
+
+
+@given(st.sampled_from((0, 3)), st.lists(st.lists(st.integers(-2, 2), min_size=4, max_size=4), min_size=1))
+def test_predictions_are_the_winners_of_the_integer_outputs(number: int, logits: list[list[int]]) -> None:
+    topology = TOPOLOGIES[number]
+    integers = np.array(logits, np.int32)
+    shown = integers if topology.output == "scores" else (integers >= 0).astype(np.int32)
+    found = TrainableNetwork(topology, 4).predict(torch.tensor(logits, dtype=torch.float32))
+    assert found.tolist() == winners(topology.output, shown).tolist()

@@ -16,8 +16,8 @@ from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from variables import KERNEL_EXAMPLES
 from strategies import WIDE, networks, seeds
+from variables import KERNEL_EXAMPLES
 
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.publishing.random_network import random_network

@@ -1,16 +1,32 @@
-"""How a network was, or is to be, trained: a record, so that one command repeats it."""
+"""``recipe.json``: how networks were, or are to be, trained, so that one command repeats it.
+
+``{"<topology>": {"seed": 0, "recipe": {…}}}``, one entry a topology; a run adds what it was computed with
+(``threads`` or ``device``, and ``minutes``). A card's ``recipe`` has the same layout. Plain data: reading it runs
+nothing.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import asdict, evolve, field, frozen
 from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le
 
-from bnncore.errors import BnnError
+from bnncore.errors import BnnError, ResourceError
 
-__all__ = ["Augmentation", "Recipe"]
+__all__ = ["RECIPE", "Augmentation", "Recipe", "RecipeEntry", "parse_entries", "parse_recipe", "recipe_bytes"]
+
+RECIPE = "recipe.json"
+
+# Fields that were published by another name. Files and cards that have it are read for ever, and never written.
+_RENAMED = {
+    "hold": "plateau",
+    "relaxed": "real_weight_epochs",
+    "settle": "recalibration",
+    "softness": "temperature",
+}
 
 _FRACTION: Any = [instance_of((int, float)), ge(0), le(1)]
 _POSITIVE: Any = [instance_of((int, float)), gt(0)]
@@ -57,7 +73,19 @@ def _augmentation(given: Augmentation | Mapping[str, Any]) -> Augmentation:
 
 def _nested(given: Any) -> Any:
     """Make a recipe of plain data; whatever else it is, the validator judges."""
-    return Recipe(**given) if isinstance(given, Mapping) else given
+    return Recipe(**_by_present_names(given)) if isinstance(given, Mapping) else given
+
+
+def _by_present_names(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a recipe by the names that they have now; nested recipes see to their own."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"expected an object with the fields of one, found {given!r}")
+    twice = [old for old, new in _RENAMED.items() if old in given and new in given]
+    if twice:
+        raise ValueError(
+            f"{twice[0]!r} is the old name of {_RENAMED[twice[0]]!r}, which is there, too; leave it out"
+        )
+    return {_RENAMED.get(name, name): value for name, value in given.items()}
 
 
 def _initial(instance: Recipe, attribute: Any, value: Any) -> None:
@@ -87,16 +115,16 @@ class Recipe:
         topology: name of the topology.
         epochs: passes over the training images.
         batch_size: images a step.
-        learning_rate: of latent weights, at its height; they live in -1 to +1.
-        norm_learning_rate: of batch normalisation and temperature, at its height.
-        hold: epochs at the height of the rates, between their rise and their fall.
-        warmup: fraction of the other epochs in which the rates rise; in the rest they fall as a cosine to 0.
-        relaxed: epochs, from the first, in which weights keep their real values and only activations are
-            quantised (the two steps of Martinez et al. 2020, in one run).
+        learning_rate: the peak, of latent weights; they live in -1 to +1.
+        norm_learning_rate: the peak, of batch normalisation and of the factor of the logits.
+        plateau: epochs at the peak of the rates, between warmup and decay.
+        warmup: fraction of the other epochs in which the rates rise; in the rest they decay as a cosine to 0.
+        real_weight_epochs: epochs, from the first, in which weights keep their real values and only activations
+            are quantised (the two steps of Martinez et al. 2020, in one run).
         estimator: gradient of one-bit activations; see ``bnncore.training.quantizers``.
         momentum: of the running statistics of batch normalisation.
-        settle: images, changed as all are in training, on which these statistics are measured anew at the end of
-            the run; see ``bnncore.training.settle``. 0: the running ones stay.
+        recalibration: images, changed as all are in training, on which these statistics are measured anew at the
+            end of the run; see ``bnncore.training.recalibration``. 0: the running ones stay.
         label_smoothing: of the softmax; networks with scores only.
         augmentation: random changes of training images.
         mixup: up to this fraction of another training image is blended into each, and of its label into the label
@@ -113,7 +141,7 @@ class Recipe:
             this recipe's. None: no teacher, as on networks with bits.
         teachers: how many are averaged.
         distillation: share of their answers in the loss; the label has the rest.
-        softness: temperature at which answers are compared.
+        temperature: of the softmax whose answers are compared.
     """
 
     topology: str = field(validator=instance_of(str))
@@ -121,12 +149,12 @@ class Recipe:
     batch_size: int = field(default=100, validator=[instance_of(int), ge(2)])
     learning_rate: float = field(default=0.02, validator=_POSITIVE)
     norm_learning_rate: float = field(default=0.002, validator=_POSITIVE)
-    hold: int = field(default=0, validator=[instance_of(int), ge(0), _part])
+    plateau: int = field(default=0, validator=[instance_of(int), ge(0), _part])
     warmup: float = field(default=0.02, validator=_FRACTION)
-    relaxed: int = field(default=0, validator=[instance_of(int), ge(0), _part])
+    real_weight_epochs: int = field(default=0, validator=[instance_of(int), ge(0), _part])
     estimator: Literal["clip", "approx"] = field(default="clip", validator=in_(("clip", "approx")))
     momentum: float = field(default=0.1, validator=_FRACTION)
-    settle: int = field(default=0, validator=[instance_of(int), ge(0)])
+    recalibration: int = field(default=0, validator=[instance_of(int), ge(0)])
     label_smoothing: float = field(default=0.0, validator=_FRACTION)
     augmentation: Augmentation = field(factory=Augmentation, converter=_augmentation)
     mixup: float = field(default=0.0, validator=_FRACTION)
@@ -139,12 +167,17 @@ class Recipe:
     teacher: Recipe | None = field(default=None, converter=_nested, validator=_teacher)
     teachers: int = field(default=1, validator=[instance_of(int), ge(1)])
     distillation: float = field(default=0.9, validator=_FRACTION)
-    softness: float = field(default=2.0, validator=_POSITIVE)
+    temperature: float = field(default=2.0, validator=_POSITIVE)
 
     def lasting(self, epochs: int) -> Recipe:
         """Return the same recipe for another number of epochs; in a shorter run all its phases are shorter."""
         share = min(1.0, epochs / self.epochs)
-        return evolve(self, epochs=epochs, hold=int(self.hold * share), relaxed=int(self.relaxed * share))
+        return evolve(
+            self,
+            epochs=epochs,
+            plateau=int(self.plateau * share),
+            real_weight_epochs=int(self.real_weight_epochs * share),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON; ``from_dict`` reads it back."""
@@ -154,10 +187,108 @@ class Recipe:
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
         """Build a recipe from ``to_dict``'s data; what is absent has its default.
 
+        Names that fields had before are taken, too, in nested recipes as well: ``hold`` (now ``plateau``), ``relaxed``
+        (``real_weight_epochs``), ``settle`` (``recalibration``) and ``softness`` (``temperature``).
+
         Raises:
             BnnError: if a key is unknown or a value impossible.
         """
         try:
-            return cls(**data)
+            return cls(**_by_present_names(data))
         except (TypeError, ValueError) as error:
             raise BnnError(f"not a recipe: {error}") from error
+
+
+@frozen(kw_only=True)
+class RecipeEntry:
+    """How one network was, or is to be, trained, and what a run computed it with.
+
+    Attributes:
+        recipe: how.
+        seed: of everything random.
+        threads: of the processor that were used, on which the order of additions depends; None if not told.
+        device: what computed instead of the processor, by PyTorch's name; None for the processor.
+        minutes: after which the clock ended the run; such a run does not repeat. None if it did not.
+    """
+
+    recipe: Recipe
+    seed: int = field(validator=instance_of(int))
+    threads: int | None = None
+    device: str | None = None
+    minutes: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON, without what is None."""
+        data = {
+            "seed": self.seed,
+            "threads": self.threads,
+            "device": self.device,
+            "recipe": self.recipe.to_dict(),
+            "minutes": self.minutes,
+        }
+        return {name: value for name, value in data.items() if value is not None}
+
+
+def parse_entries(data: bytes, where: str) -> dict[str, dict[str, Any]]:
+    """Return the entries of a ``recipe.json`` as they stand, by topology: what is in them is not looked at.
+
+    Args:
+        data: the whole file.
+        where: what it is called in errors.
+
+    Raises:
+        ResourceError: if it is no JSON object of objects.
+    """
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise _unlike(where, str(error)) from error
+    if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
+        raise _unlike(where, "it is another kind of JSON")
+    return content
+
+
+def parse_recipe(data: bytes, topology: str, where: str) -> RecipeEntry:
+    """Return the entry of a ``recipe.json`` for a topology.
+
+    Args:
+        data: the whole file.
+        topology: name.
+        where: what the file is called in errors.
+
+    Raises:
+        ResourceError: if it is no such file, has no entry for the topology, or an impossible one.
+    """
+    entries = parse_entries(data, where)
+    try:
+        entry = entries[topology]
+        recipe, seed = entry["recipe"], entry["seed"]
+    except KeyError as error:
+        raise ResourceError(f"{where}: no entry {error} for topology {topology!r}") from error
+    if not isinstance(seed, int):
+        raise ResourceError(f"{where}: expected a whole number as seed, found {seed!r}")
+    told = {name: entry.get(name) for name in ("threads", "device", "minutes")}
+    try:
+        found = RecipeEntry(recipe=Recipe.from_dict(recipe), seed=seed, **told)
+    except BnnError as error:
+        raise ResourceError(f"{where}, topology {topology!r}: {error}") from error
+    if found.recipe.topology != topology:
+        raise ResourceError(f"{where}: the recipe of {topology!r} is for {found.recipe.topology!r}")
+    return found
+
+
+def recipe_bytes(entries: Mapping[str, RecipeEntry | Mapping[str, Any]]) -> bytes:
+    """Return the bytes of a ``recipe.json``; ``parse_recipe`` reads them back.
+
+    Args:
+        entries: by name of the topology; plain ones, of ``parse_entries``, are written as they stand.
+    """
+    content = {
+        topology: entry.to_dict() if isinstance(entry, RecipeEntry) else dict(entry)
+        for topology, entry in entries.items()
+    }
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _unlike(where: str, found: str) -> ResourceError:
+    return ResourceError(f"{where}: expected a recipe with its seed for each topology, as JSON: {found}")

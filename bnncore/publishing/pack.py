@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -23,6 +24,7 @@ from bnncore.formats.card import CARD, Card, Metric, parse_card
 from bnncore.formats.classes import read_classes
 from bnncore.formats.golden import write_golden
 from bnncore.formats.npz import npz_bytes, read_npz
+from bnncore.formats.recipe import RECIPE, parse_entries, recipe_bytes
 from bnncore.resources import MANIFEST
 
 __all__ = [
@@ -43,7 +45,6 @@ __all__ = [
 WEIGHTS = "weights.npz"
 GOLDEN = "golden.npz"
 CLASSES = "classes.txt"
-RECIPE = "recipe.json"
 
 # Python's own files are covered by the wheel's RECORD.
 _NOT_DATA = {".py", ".pyi", ".pyc", ".pyo", ".typed"}
@@ -119,15 +120,12 @@ def pack_recipe(package: Path, recipe: Path) -> None:
     Raises:
         ResourceError: if a file cannot be read or is none.
     """
-    merged: dict[str, object] = {}
+    merged: dict[str, dict[str, Any]] = {}
     for path in (package / RECIPE, recipe):
         if path is recipe or path.is_file():
-            try:
-                merged.update(json.loads(_read(path)))
-            except (ValueError, TypeError) as error:
-                raise ResourceError(f"{path}: expected a recipe for each topology: {error}") from error
+            merged.update(parse_entries(_read(path), str(path)))
     card = parse_card(_read(package / CARD), str(package / CARD))
-    write_atomically(package / RECIPE, (json.dumps(merged, indent=2) + "\n").encode())
+    write_atomically(package / RECIPE, recipe_bytes(merged))
     write_atomically(package / CARD, card_bytes(attrs.evolve(card, recipe=merged)))
     write_manifest(package)
 

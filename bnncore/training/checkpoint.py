@@ -25,7 +25,7 @@ _VERSION = 2
 
 # What a run may change when it is continued: how long it lasts and how fast it learns.
 _MAY_CHANGE = frozenset(
-    {"epochs", "hold", "warmup", "learning_rate", "norm_learning_rate", "batch_size", "settle"}
+    {"epochs", "plateau", "warmup", "learning_rate", "norm_learning_rate", "batch_size", "recalibration"}
 )
 
 
@@ -101,7 +101,7 @@ def _difference(content: Mapping[str, Any], run: RunIdentity) -> str | None:
         return "other images, labels or classes"
     if content["seed"] != run.seed:
         return f"seed {content['seed']} instead of {run.seed}"
-    # What recipes have learnt to say since has its default in an older one.
+    # What recipes have learnt to say since has its default in an older one, and fields had other names.
     theirs, ours = Recipe.from_dict(json.loads(content["recipe"])).to_dict(), run.recipe.to_dict()
     for name in ours.keys() - _MAY_CHANGE:
         if theirs[name] != ours[name]:

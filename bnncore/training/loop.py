@@ -25,9 +25,9 @@ from bnncore.training.augment import Augmenter
 from bnncore.training.checkpoint import RunIdentity, read_checkpoint, write_checkpoint
 from bnncore.training.losses import Loss, blended
 from bnncore.training.network import TrainableNetwork
+from bnncore.training.recalibration import recalibrate
 from bnncore.training.recorded import Recorder
 from bnncore.training.schedule import schedule
-from bnncore.training.settle import settle
 from bnncore.training.warm import start_from
 
 __all__ = ["Epoch", "Trainer", "accuracy"]
@@ -139,7 +139,7 @@ class Trainer:
             [{"params": latent}, {"params": others}], lr=recipe.learning_rate, fused=True
         )
         self._recorder = Recorder()
-        self._relaxed = False
+        self._real_weights = False
         self._prepare_for_recording()
         self.history: list[Epoch] = []
         self._elapsed = 0.0
@@ -159,12 +159,12 @@ class Trainer:
             return self._elapsed >= self.minutes * 60
         return epochs >= self.recipe.epochs
 
-    def _settle(self) -> None:
-        rounds = range(-(-self.recipe.settle // self._count))
+    def _recalibrate(self) -> None:
+        rounds = range(-(-self.recipe.recalibration // self._count))
         order = torch.cat([torch.randperm(self._count, generator=self.generator) for _ in rounds])
-        chosen = order[: self.recipe.settle]
+        chosen = order[: self.recipe.recalibration]
         parts = torch.split(chosen, self.recipe.batch_size)
-        settle(self.network, (self.network.encode(self._augmenter.batch(each)) for each in parts))
+        recalibrate(self.network, (self.network.encode(self._augmenter.batch(each)) for each in parts))
 
     def epoch(self, report: Callable[[int, float, float], None] | None = None) -> Epoch:
         """Train for one epoch, and validate.
@@ -175,7 +175,7 @@ class Trainer:
         """
         began, before = time.monotonic(), self._elapsed
         self.network.train()
-        self._relax(len(self.history) < self.recipe.relaxed)
+        self._set_real_weights(len(self.history) < self.recipe.real_weight_epochs)
         order = torch.randperm(self._count, generator=self.generator)
         losses = right = 0.0
         seen, pending = 0, []
@@ -203,9 +203,9 @@ class Trainer:
             if self.minutes is not None and self._elapsed >= self.minutes * 60:
                 break
         # What is validated is what would be written now.
-        self.network.relax(False)
-        if self.recipe.settle and self._ends(len(self.history) + 1):
-            self._settle()
+        self.network.set_real_weights(False)
+        if self.recipe.recalibration and self._ends(len(self.history) + 1):
+            self._recalibrate()
         images, labels = self._validation
         result = Epoch(
             number=len(self.history) + 1,
@@ -225,18 +225,18 @@ class Trainer:
         return (len(self.history) + step / self.steps_per_epoch) / self.recipe.epochs
 
     def _set_rates(self, progress: float) -> None:
-        factor = schedule(progress, self.recipe.warmup, self.recipe.hold / self.recipe.epochs)
+        factor = schedule(progress, self.recipe.warmup, self.recipe.plateau / self.recipe.epochs)
         for group, peak in zip(self.optimizer.param_groups, self._peaks):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(peak * factor)
             else:
                 group["lr"] = peak * factor
 
-    def _relax(self, relaxed: bool) -> None:
+    def _set_real_weights(self, real: bool) -> None:
         """Choose what this epoch's steps do, and with it their recording."""
-        self.network.relax(relaxed)
-        if relaxed is not self._relaxed:
-            self._relaxed = relaxed
+        self.network.set_real_weights(real)
+        if real is not self._real_weights:
+            self._real_weights = real
             self._recorder.forget()
 
     def _prepare_for_recording(self) -> None:
@@ -299,7 +299,7 @@ class Trainer:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
-        self.network.relax(False)
+        self.network.set_real_weights(False)
         self.optimizer.load_state_dict(state["optimizer"])
         self._prepare_for_recording()
         self.generator.set_state(state["generator"])

@@ -53,7 +53,7 @@ class Loss:
     """The loss of a recipe.
 
     Args:
-        recipe: says how much teachers count, and how soft their answers are.
+        recipe: says how much teachers count, and at which temperature their answers are compared.
         output: of the topology, ``scores`` or ``bits``.
         teachers: networks in evaluation whose averaged answers are learnt beside the labels; none for bits.
     """
@@ -79,15 +79,15 @@ class Loss:
             loss = (kept * own + (1 - kept) * others).mean()
         if not self._teachers:
             return loss
-        softness, share = self._recipe.softness, self._recipe.distillation
+        temperature, share = self._recipe.temperature, self._recipe.distillation
         with torch.no_grad():
-            answers = [functional.softmax(teacher(batch) / softness, dim=1) for teacher in self._teachers]
+            answers = [functional.softmax(teacher(batch) / temperature, dim=1) for teacher in self._teachers]
             answer = torch.stack(answers).mean(dim=0)
-        # The square keeps the size of the gradient independent of the softness.
+        # The square keeps the size of the gradient independent of the temperature.
         distance = functional.kl_div(
-            functional.log_softmax(logits / softness, dim=1), answer, reduction="batchmean"
+            functional.log_softmax(logits / temperature, dim=1), answer, reduction="batchmean"
         )
-        return (1 - share) * loss + share * softness**2 * distance
+        return (1 - share) * loss + share * temperature**2 * distance
 
     def _of_labels(self, logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"]) -> Tensor:
         if self._output == "bits":

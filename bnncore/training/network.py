@@ -2,7 +2,7 @@
 
 It computes what ``bnnhw.reference`` computes, with real numbers in three places: latent weights, whose
 signs are the weights; batch normalisation, which ``bnncore.training.export`` folds into integer thresholds;
-and, on networks with scores, one temperature for all classes.
+and, on networks with scores, one factor for all classes, which makes them logits.
 
 A pool is applied before the normalisation and the step that precede it in the topology. That is the same
 function as long as the step rises (maximum and rising functions commute), which ``constrain`` sees to by
@@ -27,8 +27,8 @@ __all__ = ["Block", "Layer", "Normalization", "TrainableNetwork", "blocks"]
 # The least scale of a pooled layer: small enough to do no harm, large enough not to underflow in bfloat16.
 _LEAST_SCALE = 1e-3
 
-# Of initial latent weights. Small beside their range of -1 to 1: weights change signs easily at first, and settle
-# as they grow.
+# Of initial latent weights. Small beside their range of -1 to 1: weights change signs easily at first, and
+# less so as they grow.
 _SPREAD = 0.1
 
 
@@ -102,7 +102,7 @@ class Layer(nn.Module):
     def __init__(self, block: Block, rows: int, weight_bits: int | None, momentum: float, last: bool) -> None:
         super().__init__()
         self.block, self.weight_bits, self.last = block, weight_bits, last
-        self.relaxed = False
+        self.real_weights = False
         # In logical order [outputs, fan_in]: row, column, channel, as the exported weights.
         self.latent = nn.Parameter(torch.empty(rows, block.matrix.fan_in))
         # A teacher has no thresholds to agree with.
@@ -116,8 +116,8 @@ class Layer(nn.Module):
         """Return the weights that the latent ones stand for, or the latent ones of a teacher."""
         if self.weight_bits is None:
             return self.latent
-        if self.relaxed:
-            # Of the size of quantised weights, so that sums and logits do not jump when relaxation ends.
+        if self.real_weights:
+            # Of the size of quantised weights, so that sums and logits do not jump when this phase ends.
             return self.latent / self.latent.detach().abs().mean()
         return quantized_weight(self.latent, self.weight_bits)
 
@@ -232,7 +232,7 @@ class TrainableNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return float logits [N, classes] for an encoded batch.
 
-        On networks with scores: the scores (as signed sums) times the temperature, for a softmax. On
+        On networks with scores: the scores (as signed sums) times one learnt factor, for a softmax. On
         networks with bits: one number a class, whose bit is set where it is >= 0.
         """
         x = self.features(x)
@@ -247,10 +247,10 @@ class TrainableNetwork(nn.Module):
         ranks = torch.arange(self.classes, device=logits.device)
         return (ranks * (logits >= 0)).amax(dim=1)
 
-    def relax(self, relaxed: bool) -> None:
+    def set_real_weights(self, real: bool) -> None:
         """Let weights keep their real values in training, or quantise them (again)."""
         for layer in self.layers:
-            layer.relaxed = relaxed
+            layer.real_weights = real
 
     @torch.no_grad()
     def constrain(self) -> None:

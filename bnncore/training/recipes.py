@@ -1,25 +1,17 @@
-"""Where recipes come from: beside a plugin's weights, from a file, or made to measure.
-
-A plugin keeps ``recipe.json`` in its package: ``{"cnvW1A1": {"seed": 0, "recipe": {…}}}``, one entry a
-topology. Recipes are plain data; reading one runs nothing.
-"""
+"""Where recipes come from: beside a plugin's weights, from a file, or made to measure."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from bnnhw.topology import Topology
 
 from bnncore import registry
 from bnncore.errors import BnnError, ResourceError
-from bnncore.formats.recipe import Augmentation, Recipe
+from bnncore.formats.recipe import RECIPE, Augmentation, Recipe, parse_recipe
 from bnncore.resources import packaged, read_resource
 
-__all__ = ["RECIPES", "default_recipe", "plugin_recipe", "read_recipe"]
-
-RECIPES = "recipe.json"
+__all__ = ["default_recipe", "plugin_recipe", "read_recipe"]
 
 # Images seen in a run of the default recipe: some minutes to an hour on two cores.
 _PASSES = 300_000
@@ -40,12 +32,13 @@ def plugin_recipe(name: str, topology: str) -> tuple[Recipe, int]:
     """
     package = registry.dataset(name).card.package
     try:
-        data = read_resource(packaged(package, RECIPES))
+        data = read_resource(packaged(package, RECIPE))
     except ResourceError as error:
         raise ResourceError(
             f"dataset {name!r} has no recipe to repeat ({error}); give one with --recipe"
         ) from error
-    return _parsed(data, topology, f"{package}/{RECIPES}")
+    entry = parse_recipe(data, topology, f"{package}/{RECIPE}")
+    return entry.recipe, entry.seed
 
 
 def read_recipe(path: Path, topology: str) -> tuple[Recipe, int]:
@@ -55,9 +48,11 @@ def read_recipe(path: Path, topology: str) -> tuple[Recipe, int]:
         BnnError: if it is none.
     """
     try:
-        return _parsed(path.read_bytes(), topology, str(path))
+        data = path.read_bytes()
     except OSError as error:
         raise BnnError(f"{path}: cannot be read: {error.strerror or error}") from error
+    entry = parse_recipe(data, topology, str(path))
+    return entry.recipe, entry.seed
 
 
 def default_recipe(topology: Topology, images: int, initial: str | None = None) -> Recipe:
@@ -88,20 +83,3 @@ def default_recipe(topology: Topology, images: int, initial: str | None = None) 
         precision="bfloat16",
         initial=initial if images < _FEW else None,
     )
-
-
-def _parsed(data: bytes, topology: str, where: str) -> tuple[Recipe, int]:
-    try:
-        content = json.loads(data)
-        entry: dict[str, Any] = content[topology]
-        seed = entry["seed"]
-        recipe = Recipe.from_dict(entry["recipe"])
-    except KeyError as error:
-        raise BnnError(f"{where}: no entry {error} for topology {topology!r}") from error
-    except (ValueError, TypeError) as error:
-        raise BnnError(f"{where}: expected JSON with recipe and seed for each topology: {error}") from error
-    if recipe.topology != topology:
-        raise BnnError(f"{where}: the recipe of {topology!r} is for {recipe.topology!r}")
-    if not isinstance(seed, int):
-        raise BnnError(f"{where}: expected a whole number as seed, found {seed!r}")
-    return recipe, seed

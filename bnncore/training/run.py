@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,16 +22,15 @@ from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
 from bnncore.files import write_atomically
 from bnncore.formats.npz import write_npz
-from bnncore.formats.recipe import Recipe
+from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, recipe_bytes
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.loop import Epoch, Trainer
 from bnncore.training.network import TrainableNetwork
 
-__all__ = ["CHECKPOINT", "METRICS", "RECIPE", "WEIGHTS", "Outcome", "Reporter", "train"]
+__all__ = ["CHECKPOINT", "METRICS", "WEIGHTS", "Outcome", "Reporter", "train"]
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.json"
-RECIPE = "recipe.json"
 WEIGHTS = "weights.npz"
 
 # Images on which the exported network is compared with the trained one; each takes milliseconds.
@@ -167,13 +165,15 @@ def train(
     write_npz(out / WEIGHTS, network, data.classes or None)
     if data.classes:
         write_atomically(out / "classes.txt", ("\n".join(data.classes) + "\n").encode())
-    record: dict[str, Any] = {"seed": seed}
-    # What the order of additions depends on.
-    record |= {"threads": torch.get_num_threads()} if device == "cpu" else {"device": device}
-    record["recipe"] = recipe.to_dict()
-    if minutes is not None:
-        record["minutes"] = minutes
-    write_atomically(out / RECIPE, (json.dumps({topology.name: record}, indent=2) + "\n").encode())
+    entry = RecipeEntry(
+        recipe=recipe,
+        seed=seed,
+        # What the order of additions depends on.
+        threads=torch.get_num_threads() if device == "cpu" else None,
+        device=None if device == "cpu" else device,
+        minutes=minutes,
+    )
+    write_atomically(out / RECIPE, recipe_bytes({topology.name: entry}))
     return Outcome(network=network, history=tuple(trainer.history), finished=finished)
 
 

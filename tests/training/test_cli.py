@@ -136,12 +136,16 @@ def test_pictures_that_are_not_split_come_once(bnn, photos, plugin, tmp_path) ->
 
 
 def test_a_shorter_run_has_shorter_phases(bnn, photos, plugin, tmp_path) -> None:
-    recipe = {**RECIPE, "epochs": 10, "relaxed": 5, "hold": 4}
+    recipe = {**RECIPE, "epochs": 10, "real_weight_epochs": 5, "plateau": 4}
     (tmp_path / "recipe.json").write_text(json.dumps({"tiny": {"seed": 0, "recipe": recipe}}))
     arguments = ("--recipe", tmp_path / "recipe.json", "--out", tmp_path / "run", *QUICK)
     assert bnn("train", "shades", "--data", photos, *arguments)[0] == 0
     done = json.loads((tmp_path / "run" / "recipe.json").read_text())["tiny"]
-    assert (done["recipe"]["epochs"], done["recipe"]["relaxed"], done["recipe"]["hold"]) == (2, 1, 0)
+    assert (done["recipe"]["epochs"], done["recipe"]["real_weight_epochs"], done["recipe"]["plateau"]) == (
+        2,
+        1,
+        0,
+    )
     assert done["threads"] == 1
 
 

@@ -218,9 +218,9 @@ def test_too_few_images_for_a_batch_are_refused(tmp_path) -> None:
         train(RECIPE, stripes(25), TINY, tmp_path)
 
 
-def test_relaxed_weights_are_real_until_their_epochs_are_over() -> None:
+def test_weights_are_real_until_their_epochs_are_over() -> None:
     data = stripes()
-    recipe = evolve(RECIPE, relaxed=1)
+    recipe = evolve(RECIPE, real_weight_epochs=1)
     trainer = Trainer(TINY, recipe, torch.from_numpy(data.images), torch.from_numpy(data.labels), 3)
     values = []
     for _ in range(2):
@@ -230,8 +230,8 @@ def test_relaxed_weights_are_real_until_their_epochs_are_over() -> None:
     assert set(values[steps:]) == {2}
 
 
-def test_a_run_stopped_while_relaxed_leaves_an_exact_network(tmp_path) -> None:
-    recipe = evolve(RECIPE, relaxed=2)
+def test_a_run_stopped_while_weights_are_real_leaves_an_exact_network(tmp_path) -> None:
+    recipe = evolve(RECIPE, real_weight_epochs=2)
     outcome = train(recipe, stripes(), TINY, tmp_path, threads=1, reporter=Interrupt(2))
     assert not outcome.finished
     assert len(outcome.history) == 1
@@ -243,7 +243,9 @@ def test_a_run_stopped_while_relaxed_leaves_an_exact_network(tmp_path) -> None:
 
 
 def test_the_validation_is_that_of_the_weights_that_are_left(tmp_path) -> None:
-    outcome = train(evolve(RECIPE, relaxed=2), stripes(), TINY, tmp_path, threads=1, reporter=Interrupt(2))
+    outcome = train(
+        evolve(RECIPE, real_weight_epochs=2), stripes(), TINY, tmp_path, threads=1, reporter=Interrupt(2)
+    )
     data = stripes()
     held_back = slice(-RECIPE.validation, None)
     answers = predictions(reference.scores(outcome.network, data.images[held_back])[:, :3], TINY)
@@ -285,9 +287,27 @@ def test_a_checkpoint_of_an_older_recipe_is_continued(tmp_path) -> None:
     train(evolve(RECIPE, epochs=1), stripes(), TINY, tmp_path, threads=1)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     recipe = json.loads(state["recipe"])
-    del recipe["settle"]
+    del recipe["recalibration"]
     torch.save(state | {"recipe": json.dumps(recipe)}, tmp_path / "checkpoint.pt")
     assert len(train(RECIPE, stripes(), TINY, tmp_path, threads=1).history) == RECIPE.epochs
+
+
+def test_a_checkpoint_of_a_recipe_by_old_names_is_continued(tmp_path) -> None:
+    recipe = evolve(RECIPE, real_weight_epochs=1, plateau=1, recalibration=50)
+    train(recipe, stripes(), TINY, tmp_path / "whole", threads=1)
+    train(recipe, stripes(), TINY, tmp_path / "old", threads=1, reporter=Interrupt(2))
+    state = torch.load(tmp_path / "old" / "checkpoint.pt", weights_only=True)
+    fields = json.loads(state["recipe"])
+    for old, new in (
+        ("relaxed", "real_weight_epochs"),
+        ("hold", "plateau"),
+        ("settle", "recalibration"),
+        ("softness", "temperature"),
+    ):
+        fields[old] = fields.pop(new)
+    torch.save(state | {"recipe": json.dumps(fields)}, tmp_path / "old" / "checkpoint.pt")
+    train(recipe, stripes(), TINY, tmp_path / "old", threads=1)
+    assert files(tmp_path / "whole") == files(tmp_path / "old")
 
 
 def test_a_checkpoint_that_lacks_a_part_is_damaged(tmp_path) -> None:

@@ -34,7 +34,7 @@ def test_the_loss_of_bits_weighs_what_decides_the_answer() -> None:
 
 
 def test_who_answers_as_the_teacher_does_has_nothing_to_learn_from_it() -> None:
-    recipe = Recipe(topology="any", epochs=1, distillation=1.0, softness=2.0)
+    recipe = Recipe(topology="any", epochs=1, distillation=1.0, temperature=2.0)
     answer = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 
     def teacher(_: torch.Tensor) -> torch.Tensor:

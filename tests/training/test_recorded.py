@@ -41,7 +41,7 @@ def test_a_recording_sees_each_calls_arguments() -> None:
 
 @on_a_gpu
 def test_a_recorded_run_gives_the_bytes_of_one_that_is_not(tmp_path, monkeypatch) -> None:
-    recipe = evolve(RECIPE, relaxed=1, teacher=evolve(RECIPE, epochs=1))
+    recipe = evolve(RECIPE, real_weight_epochs=1, teacher=evolve(RECIPE, epochs=1))
     for name in ("recorded", "again"):
         train(recipe, stripes(), TINY, tmp_path / name, device="cuda")
     monkeypatch.setattr(recorded, "_CALLS_BEFORE", 10**9)

@@ -16,8 +16,8 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert (np.diff(rates[10:]) < 0).all()
 
 
-def test_the_rate_may_stay_at_its_height() -> None:
-    rates = [schedule(progress / 100, 0.1, hold=0.5) for progress in range(101)]
+def test_the_rate_may_stay_at_its_peak() -> None:
+    rates = [schedule(progress / 100, 0.1, plateau=0.5) for progress in range(101)]
     assert rates[0] == 0
     assert rates[5:56] == pytest.approx([1.0] * 51)
     assert (np.diff(rates[55:]) < 0).all()

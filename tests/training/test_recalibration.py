@@ -1,4 +1,4 @@
-"""Settling: normalisation measured anew, on what each layer really sees."""
+"""Recalibration: normalisation measured anew, on what each layer really sees."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from attrs import evolve
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 
 from bnncore.training.network import TrainableNetwork
+from bnncore.training.recalibration import recalibrate
 from bnncore.training.run import train
-from bnncore.training.settle import settle
 from tests.training.test_loop import RECIPE, TINY, Interrupt, files, stripes
 
 SMALL = Topology(
@@ -26,7 +26,7 @@ def encoded(network: TrainableNetwork, count: int) -> torch.Tensor:
 def test_every_layer_is_normalised_by_what_it_sees() -> None:
     network = TrainableNetwork(SMALL, 3, generator=torch.Generator().manual_seed(0))
     x = encoded(network, 50)
-    settle(network, x.split(20))  # the last batch is smaller, and counts for less
+    recalibrate(network, x.split(20))  # the last batch is smaller, and counts for less
     with torch.no_grad():
         for layer in network.layers[:-1]:
             sums = layer.accumulate(x)
@@ -37,9 +37,9 @@ def test_every_layer_is_normalised_by_what_it_sees() -> None:
             x = network.activate(layer.norm(sums))
 
 
-def test_a_run_settles_once_at_its_end(tmp_path) -> None:
+def test_a_run_recalibrates_once_at_its_end(tmp_path) -> None:
     """More images than there are, so each is taken more than once; interrupted or not, the result is the same."""
-    recipe = evolve(RECIPE, settle=250)
+    recipe = evolve(RECIPE, recalibration=250)
     train(recipe, stripes(), TINY, tmp_path / "whole", threads=1)
     train(recipe, stripes(), TINY, tmp_path / "parts", threads=1, reporter=Interrupt(3))
     train(recipe, stripes(), TINY, tmp_path / "parts", threads=1)

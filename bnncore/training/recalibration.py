@@ -1,4 +1,4 @@
-"""Measuring the batch normalisation of a trained network anew, before it becomes thresholds."""
+"""Recalibrating batch normalisation: its statistics measured anew, before they become thresholds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 from bnncore.training.network import TrainableNetwork
 
-__all__ = ["settle"]
+__all__ = ["recalibrate"]
 
 
 @torch.no_grad()
-def settle(network: TrainableNetwork, batches: Iterable[Tensor]) -> None:
+def recalibrate(network: TrainableNetwork, batches: Iterable[Tensor]) -> None:
     """Replace running means and variances by those of given images, layer by layer.
 
     The running ones are of the last few batches, and of layers before that were normalised by each batch itself.

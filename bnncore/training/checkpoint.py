@@ -90,7 +90,10 @@ def read_checkpoint(path: Path, run: RunIdentity, restore: Callable[[Mapping[str
     if version != _VERSION:
         raise BnnError(f"{path}: a checkpoint of version {version}; continue it with the bnncore that wrote it")
     if difference is not None:
-        raise BnnError(f"{path}: the checkpoint is of another run, with {difference}; use another --out folder")
+        raise BnnError(
+            f"{path}: the checkpoint is of another run, with {difference}; use another --out folder "
+            "(in Python, another out=)"
+        )
 
 
 def _difference(content: Mapping[str, Any], run: RunIdentity) -> str | None:

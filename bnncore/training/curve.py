@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bnncore.errors import BnnError
-from bnncore.training.loop import Epoch
+from bnncore.training.results import Epoch
 
 __all__ = ["write_curve"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attrs import asdict, frozen
+from attrs import asdict
 from bnnhw.network import Network
 from bnnhw.topology import Topology
 from torch import Tensor
@@ -23,41 +23,21 @@ from bnncore.errors import BnnError
 from bnncore.formats.recipe import Recipe
 from bnncore.training.augment import Augmenter
 from bnncore.training.checkpoint import RunIdentity, read_checkpoint, write_checkpoint
+from bnncore.training.cuda_graph import Recorder
 from bnncore.training.losses import Loss, blended
 from bnncore.training.network import TrainableNetwork
 from bnncore.training.recalibration import recalibrate
-from bnncore.training.recorded import Recorder
+from bnncore.training.results import Epoch
 from bnncore.training.schedule import schedule
-from bnncore.training.warm import start_from
+from bnncore.training.warm_start import start_from
 
-__all__ = ["Epoch", "Trainer", "accuracy"]
+__all__ = ["Trainer", "accuracy"]
 
 # Steps of a GPU between looks at their figures: each look waits for it. The processor has no one to wait for.
 _STEPS_BETWEEN_LOOKS = 20
 
 # Images on which the normalisation of given parameters is measured.
 _STATISTICS = 500
-
-
-@frozen(kw_only=True)
-class Epoch:
-    """Figures of one epoch.
-
-    Attributes:
-        number: from 1.
-        loss: mean over the epoch's training images.
-        train_accuracy: on the changed training images, while they were trained on, 0 to 1.
-        validation_accuracy: at the end of the epoch, 0 to 1, or None without validation images.
-        learning_rate: at the end.
-        seconds: of wall time, without the validation.
-    """
-
-    number: int
-    loss: float
-    train_accuracy: float
-    validation_accuracy: float | None
-    learning_rate: float
-    seconds: float
 
 
 def accuracy(network: TrainableNetwork, images: Tensor, labels: Tensor, batch_size: int = 250) -> float:
@@ -84,7 +64,7 @@ class Trainer:
         seed: of everything random.
         minutes: if given, the schedule follows the clock instead of the steps, and the run ends at the end of
             this time. Such a run is not repeatable.
-        initial: parameters to start from instead of random ones; see ``bnncore.training.warm``.
+        initial: parameters to start from instead of random ones; see ``bnncore.training.warm_start``.
         teachers: networks whose averaged answers are learnt beside the labels.
         quantized: False trains a teacher.
         device: PyTorch's name of what computes, for example ``cuda``.

@@ -1,13 +1,32 @@
-"""A progress bar with the current figures."""
+"""Who is told how a run goes: nobody, a program, or a person before a progress bar. Without PyTorch."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from bnncore.training.loop import Epoch
-from bnncore.training.run import Reporter
+from bnncore.training.results import Epoch
 
-__all__ = ["BarReporter"]
+__all__ = ["BarReporter", "Reporter"]
+
+
+class Reporter:
+    """Is told how a run goes; this one says nothing."""
+
+    def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
+        """Be told how many steps of an epoch are done, with loss and training accuracy so far; not of each on a GPU.
+
+        ``epochs`` is 0, here and below, if the clock ends the run.
+        """
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """Be told of an epoch's figures."""
+
+    def note(self, text: str) -> None:
+        """Be told what begins, in words for people."""
+
+    def warning(self, text: str) -> None:
+        """Be told what could not be done, though the run goes on."""
 
 
 class BarReporter(Reporter):
@@ -21,6 +40,12 @@ class BarReporter(Reporter):
         from tqdm import tqdm
 
         tqdm.write(text, file=None)
+
+    def warning(self, text: str) -> None:
+        """Say on standard error what could not be done."""
+        from tqdm import tqdm
+
+        tqdm.write(f"bnncore: {text}", file=sys.stderr)
 
     def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         """Move the bar."""

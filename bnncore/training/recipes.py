@@ -11,7 +11,7 @@ from bnncore.errors import BnnError, ResourceError
 from bnncore.formats.recipe import RECIPE, Augmentation, Recipe, parse_recipe
 from bnncore.resources import packaged, read_resource
 
-__all__ = ["default_recipe", "plugin_recipe", "read_recipe"]
+__all__ = ["default_recipe", "plugin_recipe", "read_recipe", "related_dataset"]
 
 # Images seen in a run of the default recipe: some minutes to an hour on two cores.
 _PASSES = 300_000
@@ -35,7 +35,7 @@ def plugin_recipe(name: str, topology: str) -> tuple[Recipe, int]:
         data = read_resource(packaged(package, RECIPE))
     except ResourceError as error:
         raise ResourceError(
-            f"dataset {name!r} has no recipe to repeat ({error}); give one with --recipe"
+            f"dataset {name!r} has no recipe to repeat ({error}); give one with --recipe (in Python, recipe=)"
         ) from error
     entry = parse_recipe(data, topology, f"{package}/{RECIPE}")
     return entry.recipe, entry.seed
@@ -83,3 +83,15 @@ def default_recipe(topology: Topology, images: int, initial: str | None = None) 
         precision="bfloat16",
         initial=initial if images < _FEW else None,
     )
+
+
+def related_dataset(topology: Topology) -> str | None:
+    """Return an installed dataset that offers weights for a topology, the first by name."""
+    for name in registry.names():
+        try:
+            if topology.name in registry.dataset(name).topologies:
+                return name
+        except BnnError:
+            # A plugin that cannot be used is no place to start from.
+            continue
+    return None

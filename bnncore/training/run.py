@@ -1,9 +1,4 @@
-"""A training run in a folder: checkpoints, weights, metrics, and how to go on after an interruption.
-
-``<out>/checkpoint.pt`` is written after every epoch; at the end, and when the user stops the run, come
-``weights.npz`` (with the classes), ``classes.txt``, ``metrics.json`` and ``recipe.json``. Teachers have a folder
-each, ``teacher-0`` and so on; a run that this one starts from has ``initial``.
-"""
+"""A training run in a folder (``run_files``), which goes on after an interruption: teachers, network, export."""
 
 from __future__ import annotations
 
@@ -14,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve
 from bnnhw.network import Network
 from bnnhw.topology import Topology
 
@@ -24,48 +19,16 @@ from bnncore.files import write_atomically
 from bnncore.formats.npz import write_npz
 from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, recipe_bytes
 from bnncore.training.export import disagreements, export_network
-from bnncore.training.loop import Epoch, Trainer
+from bnncore.training.loop import Trainer
 from bnncore.training.network import TrainableNetwork
+from bnncore.training.progress import Reporter
+from bnncore.training.results import Epoch, Outcome
+from bnncore.training.run_files import CHECKPOINT, CLASSES, METRICS, WEIGHTS
 
-__all__ = ["CHECKPOINT", "METRICS", "WEIGHTS", "Outcome", "Reporter", "train"]
-
-CHECKPOINT = "checkpoint.pt"
-METRICS = "metrics.json"
-WEIGHTS = "weights.npz"
+__all__ = ["train"]
 
 # Images on which the exported network is compared with the trained one; each takes milliseconds.
 _COMPARED = 200
-
-
-class Reporter:
-    """Is told how a run goes; this one says nothing."""
-
-    def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """Be told how many steps of an epoch are done, with loss and training accuracy so far; not of each on a GPU.
-
-        ``epochs`` is 0, here and below, if the clock ends the run.
-        """
-
-    def epoch(self, epoch: Epoch, epochs: int) -> None:
-        """Be told of an epoch's figures."""
-
-    def note(self, text: str) -> None:
-        """Be told what begins, in words for people."""
-
-
-@frozen(kw_only=True, eq=False)
-class Outcome:
-    """What a run leaves.
-
-    Attributes:
-        network: the integer network.
-        history: figures of every epoch.
-        finished: False if it was stopped early.
-    """
-
-    network: Network
-    history: tuple[Epoch, ...]
-    finished: bool
 
 
 def train(
@@ -164,7 +127,7 @@ def train(
     network = _exported(trainer.network, data)
     write_npz(out / WEIGHTS, network, data.classes or None)
     if data.classes:
-        write_atomically(out / "classes.txt", ("\n".join(data.classes) + "\n").encode())
+        write_atomically(out / CLASSES, ("\n".join(data.classes) + "\n").encode())
     entry = RecipeEntry(
         recipe=recipe,
         seed=seed,
@@ -174,7 +137,7 @@ def train(
         minutes=minutes,
     )
     write_atomically(out / RECIPE, recipe_bytes({topology.name: entry}))
-    return Outcome(network=network, history=tuple(trainer.history), finished=finished)
+    return Outcome(network=network, history=tuple(trainer.history), finished=finished, classes=data.classes)
 
 
 def _checked_classes(data: LabelledImages, topology: Topology) -> int:
@@ -226,7 +189,8 @@ def _run(trainer: Trainer, out: Path, reporter: Reporter) -> bool:
         if isinstance(error, BnnError) or "memory" not in f"{type(error).__name__} {error}".lower():
             raise
         raise BnnError(
-            f"memory ran out with batches of {recipe.batch_size} images; use a smaller batch (--batch-size)"
+            f"memory ran out with batches of {recipe.batch_size} images; use a smaller batch "
+            "(--batch-size, in Python batch_size=)"
         ) from error
     return True
 

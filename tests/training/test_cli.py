@@ -332,16 +332,26 @@ def lfc_checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "lfc.pth"
 
 
-def test_a_bnn_pynq_folder_can_be_written(photos, tmp_path) -> None:
+def test_a_bnn_pynq_folder_can_be_written(bnn, photos, tmp_path) -> None:
     from bnncore.builtin.topologies import FOLDINGS
     from bnncore.builtin.topologies import TOPOLOGIES as BUILT_IN
-    from bnncore.cli.train_ import _write_binparam
-    from bnncore.publishing.random_network import random_network
 
-    network = random_network(BUILT_IN["lfcW1A1"])
-    _write_binparam(tmp_path / "binparam", network, ("a", "b"))
+    arguments = (
+        "--binparam",
+        tmp_path / "binparam",
+        "--out",
+        tmp_path / "run.npz",
+        "--threads",
+        "1",
+        "--epochs",
+        "1",
+    )
+    code, out, _ = bnn("train", "--images", photos, "--topology", "lfcW1A1", *arguments)
+    assert code == 0
+    assert f"BNN-PYNQ      {tmp_path / 'binparam'}" in out
+    network = read_npz(tmp_path / "run.npz").network
     again, classes = read_binparam(tmp_path / "binparam", BUILT_IN["lfcW1A1"], FOLDINGS["lfcW1A1"])
-    assert classes == ("a", "b")
+    assert classes == ("dark", "light")
     for ours, theirs in zip(network.layers, again.layers):
         assert np.array_equal(ours.weights, theirs.weights)
         assert np.array_equal(ours.thresholds, theirs.thresholds)

@@ -18,7 +18,8 @@ from bnncore.formats.npz import read_npz
 from bnncore.formats.recipe import Augmentation, Recipe
 from bnncore.training.export import disagreements
 from bnncore.training.loop import Trainer
-from bnncore.training.run import Reporter, _digest, train
+from bnncore.training.progress import Reporter
+from bnncore.training.run import _digest, train
 
 TINY = Topology(
     name="tiny",

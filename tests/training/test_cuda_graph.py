@@ -6,8 +6,8 @@ import pytest
 import torch
 from attrs import evolve
 
-from bnncore.training import recorded
-from bnncore.training.recorded import Recorder
+from bnncore.training import cuda_graph
+from bnncore.training.cuda_graph import Recorder
 from bnncore.training.run import train
 from tests.training.test_loop import RECIPE, TINY, files, stripes
 
@@ -44,6 +44,6 @@ def test_a_recorded_run_gives_the_bytes_of_one_that_is_not(tmp_path, monkeypatch
     recipe = evolve(RECIPE, real_weight_epochs=1, teacher=evolve(RECIPE, epochs=1))
     for name in ("recorded", "again"):
         train(recipe, stripes(), TINY, tmp_path / name, device="cuda")
-    monkeypatch.setattr(recorded, "_CALLS_BEFORE", 10**9)
+    monkeypatch.setattr(cuda_graph, "_CALLS_BEFORE", 10**9)
     train(recipe, stripes(), TINY, tmp_path / "not recorded", device="cuda")
     assert files(tmp_path / "recorded") == files(tmp_path / "again") == files(tmp_path / "not recorded")

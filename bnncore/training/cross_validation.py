@@ -12,8 +12,11 @@ from bnnhw.topology import Topology
 
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
+from bnncore.evaluation import predictions
 from bnncore.formats.recipe import Recipe
-from bnncore.training.run import Reporter, train
+from bnncore.training.progress import Reporter
+from bnncore.training.results import CrossValidation
+from bnncore.training.run import train
 
 __all__ = ["cross_validate", "folds_of"]
 
@@ -45,13 +48,26 @@ def cross_validate(
     initial: Network | None = None,
     device: str = "cpu",
     reporter: Reporter | None = None,
-) -> npt.NDArray[np.int32]:
+) -> CrossValidation:
     """Train once a fold on the images of the others, and answer each image by the network that never saw it.
 
     Teachers, too, see only the images that their network is trained on. A run that was stopped continues.
 
-    Returns:
-        int32 [N, classes]: the integer scores or bits of each image.
+    Args:
+        recipe: how, the same for each fold.
+        data: all images with their classes.
+        topology: what to train.
+        out: folder in which each fold has one.
+        folds: how many, from 2 to the number of images.
+        seed: of everything random; each fold's is one more than that of the fold before.
+        threads: as in ``bnncore.training.run.train``, and so are the next three.
+        initial: where to start.
+        device: what computes.
+        reporter: is told how it goes.
+
+    Raises:
+        BnnError: as ``train``, or if there are fewer images than folds.
+        KeyboardInterrupt: if the user stops it; what was trained is kept.
     """
     classes = len(data.classes) or int(data.labels.max()) + 1
     fold_of = folds_of(data.labels, folds, seed)
@@ -74,4 +90,6 @@ def cross_validate(
         if not outcome.finished:
             raise KeyboardInterrupt
         scores[held_out] = reference.scores(outcome.network, data.images[held_out])[:, :classes]
-    return scores
+    return CrossValidation(
+        scores=scores, predicted=predictions(scores, topology), labels=data.labels, folds=folds
+    )

@@ -13,7 +13,8 @@ from bnnhw.topology import Dense, MatrixStage, matrix_stages
 from bnncore.errors import BnnError
 from bnncore.thresholds.absorb import AffineStep, accumulator_unit, fold_layer
 from bnncore.thresholds.padding import padded
-from bnncore.training.network import Normalization, TrainableNetwork
+from bnncore.training.layers import Normalization
+from bnncore.training.network import TrainableNetwork
 from bnncore.training.quantizers import quantized_weight
 
 __all__ = ["disagreements", "export_network"]

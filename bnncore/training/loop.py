@@ -24,11 +24,12 @@ from bnncore.formats.recipe import Recipe
 from bnncore.training.augment import Augmenter
 from bnncore.training.checkpoint import RunIdentity, read_checkpoint, write_checkpoint
 from bnncore.training.cuda_graph import Recorder
-from bnncore.training.losses import Loss, blended
+from bnncore.training.devices import usable_device
+from bnncore.training.losses import Loss, mixup
 from bnncore.training.network import TrainableNetwork
+from bnncore.training.optimizer import ScheduledAdam
 from bnncore.training.recalibration import recalibrate
 from bnncore.training.results import Epoch
-from bnncore.training.schedule import schedule
 from bnncore.training.warm_start import start_from
 
 __all__ = ["Trainer", "accuracy"]
@@ -96,9 +97,8 @@ class Trainer:
                 f"topology {topology.name!r} yields bits, and only scores are learnt from a teacher; leave the "
                 "teacher out of the recipe"
             )
-        self._device = _checked_device(device)
-        taught_by = [teacher.to(self._device).eval() for teacher in teachers]
-        self._loss = Loss(recipe, topology.output, taught_by)
+        self._device = usable_device(device)
+        self._loss = Loss(recipe, topology.output, [teacher.to(self._device).eval() for teacher in teachers])
         kept = len(images) - recipe.validation
         if kept < recipe.batch_size:
             raise BnnError(
@@ -112,15 +112,9 @@ class Trainer:
         self._validation = images[kept:], labels[kept:]
         self._augmenter = Augmenter(images[:kept], recipe.augmentation, self.generator, self._device)
         self._dtype = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
-        latent = [p for name, p in self.network.named_parameters() if name.endswith("latent")]
-        others = [p for name, p in self.network.named_parameters() if not name.endswith("latent")]
-        self._peaks = (recipe.learning_rate, recipe.norm_learning_rate)
-        self.optimizer = torch.optim.Adam(
-            [{"params": latent}, {"params": others}], lr=recipe.learning_rate, fused=True
-        )
+        self._optimizer = ScheduledAdam(self.network, recipe)
         self._recorder = Recorder()
         self._real_weights = False
-        self._prepare_for_recording()
         self.history: list[Epoch] = []
         self._elapsed = 0.0
 
@@ -162,7 +156,7 @@ class Trainer:
         steps = self.steps_per_epoch
         lag = 1 if self._device.type == "cpu" else _STEPS_BETWEEN_LOOKS
         for step in range(steps):
-            self._set_rates(self._progress(step))
+            self._optimizer.set_progress(self._progress(step))
             chosen = order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
             pending.append(self._recorder(self._step, *self._drawn(chosen)))
             if len(pending) < lag and step + 1 < steps:
@@ -192,7 +186,7 @@ class Trainer:
             loss=losses / seen,
             train_accuracy=right / seen,
             validation_accuracy=accuracy(self.network, images, labels) if len(images) else None,
-            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            learning_rate=self._optimizer.learning_rate,
             seconds=round(self._elapsed - before, 1),
         )
         self._elapsed = before + time.monotonic() - began
@@ -204,14 +198,6 @@ class Trainer:
             return min(1.0, self._elapsed / (self.minutes * 60))
         return (len(self.history) + step / self.steps_per_epoch) / self.recipe.epochs
 
-    def _set_rates(self, progress: float) -> None:
-        factor = schedule(progress, self.recipe.warmup, self.recipe.plateau / self.recipe.epochs)
-        for group, peak in zip(self.optimizer.param_groups, self._peaks):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(peak * factor)
-            else:
-                group["lr"] = peak * factor
-
     def _set_real_weights(self, real: bool) -> None:
         """Choose what this epoch's steps do, and with it their recording."""
         self.network.set_real_weights(real)
@@ -219,32 +205,22 @@ class Trainer:
             self._real_weights = real
             self._recorder.forget()
 
-    def _prepare_for_recording(self) -> None:
-        """Keep on a GPU what changes from step to step: a recording reads it there."""
-        self._recorder.forget()
-        recorded = self._device.type == "cuda"
-        for group, peak in zip(self.optimizer.param_groups, self._peaks):
-            group["capturable"] = recorded
-            group["lr"] = torch.tensor(peak, device=self._device) if recorded else peak
-
     def _drawn(self, chosen: Tensor) -> tuple[Tensor, ...]:
-        """Return what a step is given: images, labels and, where they are blended, what is kept of each."""
+        """Return what a step is given: images, labels and, where they are mixed up, the share of each."""
         images = self._augmenter.batch(chosen)
         labels = self._labels[chosen.to(self._device, non_blocking=True)]
         if not self.recipe.mixup:
             return images, labels
-        kept = 1 - self.recipe.mixup * torch.rand(len(chosen), generator=self.generator)
-        kept = kept.to(self._device, non_blocking=True)
-        return blended(images, kept), labels, kept
+        shares = 1 - self.recipe.mixup * torch.rand(len(chosen), generator=self.generator)
+        shares = shares.to(self._device, non_blocking=True)
+        return mixup(images, shares), labels, shares
 
-    def _step(self, images: Tensor, labels: Tensor, kept: Tensor | None = None) -> Tensor:
+    def _step(self, images: Tensor, labels: Tensor, shares: Tensor | None = None) -> Tensor:
         """Learn from one batch; return its loss and its share of right answers, float32 [2]."""
         batch = self.network.encode(images, self._dtype)
         logits = self.network(batch)
-        loss = self._loss(logits, labels, batch, kept)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch
-        self.optimizer.step()
+        loss = self._loss(logits, labels, batch, shares)
+        self._optimizer.step(loss)
         self.network.constrain()
         right = (self.network.predict(logits.detach()) == labels).float().mean()
         return torch.stack((loss.detach(), right))
@@ -253,7 +229,7 @@ class Trainer:
         """Write a checkpoint, whole or not at all."""
         state = {
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "history": json.dumps([asdict(epoch) for epoch in self.history]),
             "elapsed": self._elapsed,
@@ -280,22 +256,8 @@ class Trainer:
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.network.set_real_weights(False)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self._prepare_for_recording()
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._recorder.forget()
         self.generator.set_state(state["generator"])
         self.history = [Epoch(**item) for item in json.loads(state["history"])]
         self._elapsed = state["elapsed"]
-
-
-def _checked_device(name: str) -> torch.device:
-    """Return the device, after something was computed on it."""
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).add_(1)
-    # An unknown name, a build without that kind of device, a missing driver: each has its own error.
-    except Exception as error:
-        raise BnnError(f"device {name!r} cannot be used: {error}; leave it out to use the processor") from error
-    if device.type == "cuda":
-        # So that a run repeats itself to the bit there, too: at the same speed, as far as measured.
-        torch.backends.cudnn.deterministic = True
-    return device

@@ -12,7 +12,7 @@ from torch.nn import functional
 from bnncore.formats.recipe import Recipe
 from bnncore.training.network import TrainableNetwork
 
-__all__ = ["Loss", "bits_loss", "blended"]
+__all__ = ["Loss", "bits_loss", "mixup"]
 
 # Share in the loss of bits that do not decide the answer.
 _CERTAINTY = 0.3
@@ -43,10 +43,10 @@ def bits_loss(logits: Tensor, labels: Tensor, reduction: Literal["mean", "none"]
     return each * logits.shape[1] if reduction == "mean" else each.sum(dim=1)
 
 
-def blended(images: Tensor, kept: Tensor) -> Tensor:
+def mixup(images: Tensor, shares: Tensor) -> Tensor:
     """Return uint8 images that keep these shares [N] of themselves; the rest is the image before in the batch."""
-    kept = kept.view(-1, *(1,) * (images.dim() - 1))
-    return (images * kept + images.roll(1, dims=0) * (1 - kept)).round().to(torch.uint8)
+    shares = shares.view(-1, *(1,) * (images.dim() - 1))
+    return (images * shares + images.roll(1, dims=0) * (1 - shares)).round().to(torch.uint8)
 
 
 class Loss:
@@ -63,20 +63,20 @@ class Loss:
     ) -> None:
         self._recipe, self._output, self._teachers = recipe, output, teachers
 
-    def __call__(self, logits: Tensor, labels: Tensor, batch: Tensor, kept: Tensor | None = None) -> Tensor:
+    def __call__(self, logits: Tensor, labels: Tensor, batch: Tensor, shares: Tensor | None = None) -> Tensor:
         """Return the mean loss of a batch.
 
         Args:
             logits: float [N, classes].
             labels: int64 [N].
             batch: the encoded images, for the teachers.
-            kept: float [N], of blended images: the share of each that is its own (``blended``).
+            shares: float [N], after ``mixup``: the share of each image that is its own.
         """
-        if kept is None:
+        if shares is None:
             loss = self._of_labels(logits, labels, "mean")
         else:
             own, others = (self._of_labels(logits, given, "none") for given in (labels, labels.roll(1)))
-            loss = (kept * own + (1 - kept) * others).mean()
+            loss = (shares * own + (1 - shares) * others).mean()
         if not self._teachers:
             return loss
         temperature, share = self._recipe.temperature, self._recipe.distillation

@@ -91,13 +91,13 @@ def train(
     digest = _digest(data)
     teachers = []
     # A teacher that had seen the validation images would tell the network about them.
-    lesson = None if recipe.teacher is None else evolve(recipe.teacher, validation=recipe.validation)
-    for number in range(recipe.teachers if lesson is not None else 0):
-        assert lesson is not None
+    teacher_recipe = None if recipe.teacher is None else evolve(recipe.teacher, validation=recipe.validation)
+    for number in range(recipe.teachers if teacher_recipe is not None else 0):
+        assert teacher_recipe is not None
         reporter.note(f"training teacher {number + 1} of {recipe.teachers}")
         teacher = Trainer(
             topology,
-            lesson,
+            teacher_recipe,
             images,
             labels,
             classes,

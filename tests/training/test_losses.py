@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bnncore.formats.recipe import Recipe
-from bnncore.training.losses import Loss, bits_loss, blended
+from bnncore.training.losses import Loss, bits_loss, mixup
 
 
 def test_the_loss_of_bits_is_the_mean_of_the_images() -> None:
@@ -48,7 +48,7 @@ def test_who_answers_as_the_teacher_does_has_nothing_to_learn_from_it() -> None:
 
 def test_blended_images_lie_between_two_images() -> None:
     images = torch.tensor([10, 210], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 8, 8, 3)
-    result = blended(images, torch.tensor([0.75, 0.5]))
+    result = mixup(images, torch.tensor([0.75, 0.5]))
     assert result.dtype == torch.uint8
     assert result[:, 0, 0, 0].tolist() == [60, 110]
-    assert torch.equal(blended(images, torch.ones(2)), images)
+    assert torch.equal(mixup(images, torch.ones(2)), images)

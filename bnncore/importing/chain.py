@@ -17,7 +17,7 @@ from bnnhw.topology import Conv, Dense, Input, MatrixStage, Pool, Topology, matr
 
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.errors import BnnError
-from bnncore.thresholds.absorb import AffineStep, fold_layer
+from bnncore.thresholds.absorb import AffineStep, absorb_layer
 from bnncore.thresholds.padding import padded
 
 __all__ = ["ChainLayer", "ImportRefused", "Scaling", "Step", "build_network", "quantized"]
@@ -131,7 +131,7 @@ def build_network(name: str, given: Input, layers: Sequence[ChainLayer], classes
             raise ImportRefused(
                 f"layer {stage.number} pads one-bit activations with 0, which one bit does not hold"
             )
-    parameters = [_folded(stage, layer) for stage, layer in zip(stages, layers)]
+    parameters = [_absorbed(stage, layer) for stage, layer in zip(stages, layers)]
     known = _known(topology, classes)
     if known is not None:
         parameters[-1] = padded(parameters[-1], known.outputs, weight_bits)
@@ -149,13 +149,13 @@ def _records(layer: ChainLayer) -> list[Conv | Dense | Pool]:
     return [first, *(Pool(size=size, stride=stride) for size, stride in layer.pools)]
 
 
-def _folded(stage: MatrixStage, layer: ChainLayer) -> LayerParameters:
+def _absorbed(stage: MatrixStage, layer: ChainLayer) -> LayerParameters:
     weights = _logical(stage, layer.weights)
     if isinstance(layer.after, Step):
-        return fold_layer(stage, weights, layer.after.norm)
-    # A negative factor turns the order of the classes around, and so do negative weights.
-    turned = weights if layer.after.factor > 0 else -weights
-    return LayerParameters(weights=turned, thresholds=np.zeros((len(weights), 0), np.int32))
+        return absorb_layer(stage, weights, layer.after.norm)
+    # A negative factor reverses the order of the classes, and so do negative weights.
+    weights = weights if layer.after.factor > 0 else -weights
+    return LayerParameters(weights=weights, thresholds=np.zeros((len(weights), 0), np.int32))
 
 
 def _logical(stage: MatrixStage, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

@@ -314,8 +314,8 @@ class _Reader:
         if self._data not in (first, second):
             raise ImportRefused(f"the node {node.op_type} joins two branches: the graph is no chain")
         number = self._scalar(node, second if first == self._data else first)
-        turned = second == self._data and node.op_type in ("Sub", "Div")
-        if turned or (self._layers and self._layers[-1].norm is not None) or not np.isfinite(number):
+        number_first = second == self._data and node.op_type in ("Sub", "Div")
+        if number_first or (self._layers and self._layers[-1].norm is not None) or not np.isfinite(number):
             raise ImportRefused(f"the node {node.op_type} between layers has no equal in an integer network")
         if node.op_type in ("Mul", "Div"):
             factor = number if node.op_type == "Mul" else 1 / number if number else float("inf")

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into integer thresholds, in exact arithmetic.
+"""Batch normalisation absorbed into integer thresholds, in exact arithmetic.
 
 A neuron's step sees y(s) = (s - mean) * scale / sqrt(variance + epsilon) + shift of a sum s. The network on a
 machine compares an integer accumulator with integer thresholds, "strictly greater". Both decide alike for
@@ -20,7 +20,7 @@ from bnnhw.topology import MatrixStage
 
 from bnncore.errors import BnnError
 
-__all__ = ["AffineStep", "accumulator_unit", "fold_layer", "step_positions"]
+__all__ = ["AffineStep", "absorb_layer", "accumulator_unit", "step_positions"]
 
 
 @frozen(kw_only=True, eq=False)
@@ -49,7 +49,7 @@ def step_positions(thresholds: int) -> tuple[tuple[Fraction, bool], ...]:
     return ((Fraction(0), True),) if thresholds == 1 else ((Fraction(-1, 2), True), (Fraction(1, 2), False))
 
 
-def fold_layer(stage: MatrixStage, weights: npt.NDArray[np.int8], norm: AffineStep) -> LayerParameters:
+def absorb_layer(stage: MatrixStage, weights: npt.NDArray[np.int8], norm: AffineStep) -> LayerParameters:
     """Return integer parameters that step exactly where the normalisation does.
 
     Where the scale is negative the weights change sign, so that "greater" means active everywhere. Where it
@@ -90,12 +90,12 @@ def fold_layer(stage: MatrixStage, weights: npt.NDArray[np.int8], norm: AffineSt
             mean, scale = -mean, -scale
         square = Fraction(float(norm.variance[row])) + Fraction(norm.epsilon)
         for column, (position, taken) in enumerate(positions):
-            last = _last_quiet(stage, mean, square, scale, shift - position, taken)
+            last = _last_inactive(stage, mean, square, scale, shift - position, taken)
             thresholds[row, column] = min(max(last, -largest - 1), largest)
     return LayerParameters(weights=weights, thresholds=thresholds)
 
 
-def _last_quiet(
+def _last_inactive(
     stage: MatrixStage, mean: Fraction, square: Fraction, scale: Fraction, shift: Fraction, taken: bool
 ) -> int:
     """Return the greatest accumulator at which (s - mean) * scale / sqrt(square) + shift < 0.

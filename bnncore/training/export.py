@@ -11,7 +11,7 @@ from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import Dense, MatrixStage, matrix_stages
 
 from bnncore.errors import BnnError
-from bnncore.thresholds.absorb import AffineStep, accumulator_unit, fold_layer
+from bnncore.thresholds.absorb import AffineStep, absorb_layer, accumulator_unit
 from bnncore.thresholds.padding import padded
 from bnncore.training.layers import Normalization
 from bnncore.training.network import TrainableNetwork
@@ -47,9 +47,9 @@ def export_network(trained: TrainableNetwork) -> Network:
                 raise BnnError(
                     f"layer {stage.number}: a negative scale before a pool; call constrain() in training"
                 )
-            # The step may be narrower than the layer: only trained rows are folded.
+            # The step may be narrower than the layer: only trained rows are absorbed.
             narrow = stage if rows == stage.outputs else _with_outputs(stage, rows)
-            parameters = fold_layer(narrow, weights, affine_step(norm))
+            parameters = absorb_layer(narrow, weights, affine_step(norm))
         layers.append(padded(parameters, stage.outputs, topology.weight_bits))
     return Network(topology=topology, layers=tuple(layers))
 

@@ -1,7 +1,7 @@
 """A network that can be trained, built from any topology.
 
 It computes what ``bnnhw.reference`` computes, with real numbers in three places: latent weights, whose
-signs are the weights; batch normalisation, which ``bnncore.training.export`` folds into integer thresholds;
+signs are the weights; batch normalisation, which ``bnncore.training.export`` turns into integer thresholds;
 and, on networks with scores, one factor for all classes, which makes them logits.
 """
 

@@ -12,15 +12,19 @@ _as_options = False
 
 
 def argument(name: str, value: str | None = None) -> str:
-    """Return an argument of ``get`` and ``load`` as its caller would write it, with a value or without.
+    """Return an argument as its caller would write it, with a value or without.
 
     >>> argument("topology"), argument("board", "pynq-z1")
     ('topology=', "board='pynq-z1'")
     >>> with spelled_as_options():
     ...     argument("topology"), argument("board", "pynq-z1")
     ('--topology', '--board pynq-z1')
+    >>> with spelled_as_options():
+    ...     argument("batch_size")
+    '--batch-size'
     """
     if _as_options:
+        name = name.replace("_", "-")
         return f"--{name}" if value is None else f"--{name} {value}"
     return f"{name}=" if value is None else f"{name}={value!r}"
 

@@ -18,6 +18,7 @@ from bnnhw.topology import Topology
 from bnncore.errors import BnnError
 from bnncore.files import write_atomically
 from bnncore.formats.recipe import Recipe
+from bnncore.spelling import argument
 
 __all__ = ["RunIdentity", "read_checkpoint", "write_checkpoint"]
 
@@ -91,8 +92,7 @@ def read_checkpoint(path: Path, run: RunIdentity, restore: Callable[[Mapping[str
         raise BnnError(f"{path}: a checkpoint of version {version}; continue it with the bnncore that wrote it")
     if difference is not None:
         raise BnnError(
-            f"{path}: the checkpoint is of another run, with {difference}; use another --out folder "
-            "(in Python, another out=)"
+            f"{path}: the checkpoint is of another run, with {difference}; use another {argument('out')} folder"
         )
 
 

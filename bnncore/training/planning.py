@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from bnncore import get
+from bnncore import get, registry
 from bnncore.errors import BnnError
 from bnncore.extras import torch_missing
 from bnncore.formats.recipe import Recipe
 from bnncore.resources import packaged, read_resource
+from bnncore.spelling import argument
 from bnncore.training.data import TrainingData
 from bnncore.training.progress import Reporter
 from bnncore.training.recipes import default_recipe, plugin_recipe, read_recipe, related_dataset
@@ -186,7 +187,7 @@ def plan(
 
     Raises:
         BnnError: if PyTorch is missing, the recipe cannot be read, is impossible or of another topology, or
-            BNN-PYNQ has no accelerator for the topology that ``binparam`` asks for.
+            ``binparam`` is given and no installed bitstream has a folding for the topology.
     """
     _require_torch()
     if binparam is not None:
@@ -229,7 +230,7 @@ def initial_network(recipe: Recipe, topology: Topology) -> Network | None:
     if "/" in start:
         package, path = start.split("/", 1)
         return parse_npz(read_resource(packaged(package, path)), start, topology).network
-    return get(start, "numpy", topology=topology.name).job.network()
+    return get(start, "numpy", topology=topology.name).network
 
 
 def _chosen(data: TrainingData, recipe: Recipe | str | os.PathLike[str] | None) -> tuple[Recipe, int]:
@@ -255,15 +256,14 @@ def _places(out: str | os.PathLike[str] | None, name: str) -> tuple[Path, Path |
 
 
 def _folding(topology: Topology) -> Folding:
-    """Return the order of words of BNN-PYNQ's accelerator for a topology."""
-    from bnncore.builtin.topologies import FOLDINGS
-
-    if topology.name not in FOLDINGS:
+    """Return the order of words of an accelerator for a topology, which a BNN-PYNQ folder is written in."""
+    folding = registry.folding(topology.name)
+    if folding is None:
         raise BnnError(
-            f"BNN-PYNQ has no accelerator for {topology.name!r}, so no parameter folder; leave --binparam out (in "
-            "Python, binparam=) and use the .npz"
+            f"no accelerator for {topology.name!r}: no installed bitstream gives it a folding, so there is no "
+            f"parameter folder of it; leave {argument('binparam')} out and use the .npz"
         )
-    return FOLDINGS[topology.name]
+    return folding
 
 
 def _require_torch() -> None:

@@ -10,6 +10,7 @@ from bnncore import registry
 from bnncore.errors import BnnError, ResourceError
 from bnncore.formats.recipe import RECIPE, Augmentation, Recipe, parse_recipe
 from bnncore.resources import packaged, read_resource
+from bnncore.spelling import argument
 
 __all__ = ["default_recipe", "plugin_recipe", "read_recipe", "related_dataset"]
 
@@ -35,7 +36,7 @@ def plugin_recipe(name: str, topology: str) -> tuple[Recipe, int]:
         data = read_resource(packaged(package, RECIPE))
     except ResourceError as error:
         raise ResourceError(
-            f"dataset {name!r} has no recipe to repeat ({error}); give one with --recipe (in Python, recipe=)"
+            f"dataset {name!r} has no recipe to repeat ({error}); give one with {argument('recipe')}"
         ) from error
     entry = parse_recipe(data, topology, f"{package}/{RECIPE}")
     return entry.recipe, entry.seed

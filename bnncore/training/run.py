@@ -18,6 +18,7 @@ from bnncore.errors import BnnError
 from bnncore.files import write_atomically
 from bnncore.formats.npz import write_npz
 from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, recipe_bytes
+from bnncore.spelling import argument
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.loop import Trainer
 from bnncore.training.network import TrainableNetwork
@@ -190,7 +191,7 @@ def _run(trainer: Trainer, out: Path, reporter: Reporter) -> bool:
             raise
         raise BnnError(
             f"memory ran out with batches of {recipe.batch_size} images; use a smaller batch "
-            "(--batch-size, in Python batch_size=)"
+            f"({argument('batch_size')})"
         ) from error
     return True
 

@@ -198,7 +198,7 @@ def test_running_out_of_memory_stops_the_run_with_advice(tmp_path, monkeypatch) 
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 4 bytes")
 
     monkeypatch.setattr("bnncore.training.losses.Loss.__call__", exhausted)
-    with pytest.raises(BnnError, match="smaller batch"):
+    with pytest.raises(BnnError, match=r"smaller batch \(batch_size=\)"):
         train(RECIPE, stripes(), TINY, tmp_path, threads=1)
 
 
@@ -267,7 +267,7 @@ def test_another_run_does_not_continue_this_one(tmp_path, change, message) -> No
     given = {"recipe": RECIPE, "data": stripes(), "topology": TINY, "out": tmp_path, "threads": 1}
     train(**given)
     before = files(tmp_path)
-    with pytest.raises(BnnError, match=f"of another run, with {message}; use another --out folder"):
+    with pytest.raises(BnnError, match=f"of another run, with {message}; use another out= folder"):
         train(**given | change)
     assert files(tmp_path) == before
 

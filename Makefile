@@ -1,15 +1,4 @@
-# make demo    set up an environment and classify a picture with each plugin
-# make test    set up everything and run the tests
-# make test-pynq   run the FPGA driver on the real pynq and a virtual board, each version in a fresh environment
-# make test-arm    run kernels, driver and plugins on emulated 32-bit ARM; see tests/arm/run.sh
-# make test-outsiders   build third parties' plugins, install them in clean environments and use them
-# make docs    build the documentation into site/, warnings are errors
-# make docs-output   write what the commands in it print now, and the tables that are made from the code
-# make check   lint and types
-# make notebooks   run the notebooks and keep what they show
-# make sanitize   run the tests of the C kernels with AddressSanitizer and UndefinedBehaviorSanitizer
-# make bench    time the CPU kernels against numpy and onnxruntime, and draw docs/performance.svg
-# make clean   remove what these made
+# What can be done here; `make help` lists it. Each target sets up what it needs.
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,44 +10,48 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two threads of a busy machine wait for each other longer than small products take.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: bench sanitize demo notebooks test test-pynq test-arm check clean virtualenv test-outsiders docs docs-output
+.PHONY: bench sanitize compilers kernels-arm demo help notebooks test test-pynq test-arm check clean virtualenv \
+	test-outsiders docs docs-output metadata version release-check
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed ## set up an environment and classify a picture with each plugin
 	@$(BIN)/bnncore classify mnist_lfc examples/digit.png
 	@$(BIN)/bnncore classify cifar10 examples/ship.png
 	@$(BIN)/bnncore classify cucumber9 examples/cucumber.png
 
-test: $(VENV)/.tested
+help: ## print these lines
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
+
+test: $(VENV)/.tested ## set up everything and run the tests
 	$(BIN)/python -m pytest
 
-test-outsiders: $(VENV)/.tested
+test-outsiders: $(VENV)/.tested ## build third parties' plugins, install them in clean environments and use them
 	$(BIN)/python -m pytest tests/outsiders -m outsiders
 
 # pynq 3.1.2 does not run with pycparser 3, none with numpy 2. Python 3.13 would build one dependency for ages.
 PYNQ_PYTHON ?= python3.11
 PYNQ_VERSIONS := 3.1.2 4.0.0
 
-test-pynq: $(addprefix test-pynq-,$(PYNQ_VERSIONS))
+test-pynq: $(addprefix test-pynq-,$(PYNQ_VERSIONS)) ## run the FPGA driver on the real pynq and a virtual board, each version in a fresh environment
 
 test-pynq-%:
 	$(PYNQ_PYTHON) -m venv --clear .venv-pynq-$*
 	.venv-pynq-$*/bin/python -m pip install --quiet pytest 'pynq==$*' 'pycparser<3' 'numpy<2' $(addprefix --editable ,$(PROJECTS))
 	.venv-pynq-$*/bin/python -m pytest tests/with_pynq
 
-notebooks: $(VENV)/.tested
+notebooks: $(VENV)/.tested ## run the notebooks and keep what they show
 	$(BIN)/python tests/notebooks/execute.py
 
-test-arm:
+test-arm: ## run kernels, driver and plugins on emulated 32-bit ARM; tests/arm/run.sh says what it needs
 	PYTHON=$(PYTHON) tests/arm/run.sh
 
-docs: $(VENV)/.documented
+docs: $(VENV)/.documented ## build the documentation into site/; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-docs-output: $(VENV)/.tested
+docs-output: $(VENV)/.tested ## write into the documentation what its commands print now, and the tables made from the code
 	$(BIN)/python tests/documentation/session.py
 	$(BIN)/python tests/documentation/made.py
 
-check: $(VENV)/.tested
+check: $(VENV)/.tested ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -85,11 +78,26 @@ $(VENV)/.documented: $(VENV)/.tested requirements-docs.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements-docs.txt
 	@touch $@
 
-sanitize: $(VENV)/.tested
+sanitize: $(VENV)/.tested ## run the kernels with AddressSanitizer, UndefinedBehaviorSanitizer and guard pages
 	PYTHON=$(CURDIR)/$(BIN)/python tests/kernels/run.sh sanitize
 
+compilers: ## compile the kernels with gcc and clang, without warnings, and compare their variants
+	tests/kernels/run.sh compilers
+
+kernels-arm: ## compare the kernels' variants on emulated ARM; tests/kernels/run.sh says what it needs
+	tests/kernels/run.sh arm
+
+metadata: $(VENV)/.tested ## write version, authors and addresses of pyproject.toml into all files that repeat them
+	$(BIN)/python tools/metadata.py
+
+version: $(VENV)/.tested ## give all distributions another version: make version VERSION=0.2.0
+	$(BIN)/python tools/metadata.py --version '$(VERSION)'
+
+release-check: $(VENV)/.tested ## say what keeps this checkout from being released
+	$(BIN)/python tools/release_check.py
+
 # The peers are installed into an environment of their own, by this command only.
-bench: build/bench/.installed
+bench: build/bench/.installed ## time the CPU kernels against numpy and onnxruntime, and draw docs/performance.svg
 	build/bench/bin/python benchmarks/cpu_kernels.py --peers
 
 build/bench/.installed: benchmarks/requirements.txt $(METADATA)
@@ -97,5 +105,5 @@ build/bench/.installed: benchmarks/requirements.txt $(METADATA)
 	build/bench/bin/python -m pip install --quiet ./hw . ./plugins/cifar10 ./plugins/mnist_lfc --requirement benchmarks/requirements.txt
 	@touch $@
 
-clean:
+clean: ## remove what these made
 	rm -rf $(VENV) $(VENV)-bootstrap .venv-pynq-* build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+
+import bnncore
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECTS = {
@@ -74,6 +77,16 @@ def test_a_wheel_is_typed_and_licensed(wheels, name):
     assert f"{package}/py.typed" in files
     assert any(file.endswith("LICENSE") for file in files)
     assert not [file for file in files if not file.startswith((f"{package}/", f"{name}-", "bnnhw."))]
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_says_whose_it_is_and_which(wheels, name):
+    archive = zipfile.ZipFile(wheels[name])
+    (path,) = [file for file in archive.namelist() if file.endswith(".dist-info/METADATA")]
+    about = message_from_bytes(archive.read(path))
+    assert about["Name"].replace("-", "_") == name
+    assert about["Version"] == bnncore.__version__
+    assert about["Author"] == "bnncore contributors"
 
 
 @pytest.mark.parametrize("name", ["bnn_cifar10", "bnn_cucumber9", "bnn_mnist_lfc"])

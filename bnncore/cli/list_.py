@@ -34,7 +34,7 @@ def command(topologies: bool, as_json: bool) -> None:
         )
         return
     if not claims:
-        click.echo("No dataset is installed. To get one: pip install bnn-cifar10")
+        click.echo("No dataset is installed. A dataset is a package, such as bnn-cifar10, which pip installs")
         return
     rows = [
         (_name(claim.name, claim.declared, topologies), claim.distribution, claim.version) for claim in claims

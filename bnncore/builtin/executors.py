@@ -61,7 +61,7 @@ def no_kernels(job: Job) -> str | None:
 def _warn_of_no_kernels() -> None:
     warnings.warn(
         "bnncore-hw was installed without a C compiler, so numpy does the work, many times slower; "
-        "install gcc or clang, then 'pip install --force-reinstall --no-cache-dir bnncore-hw'",
+        "install gcc or clang, then bnncore-hw as before, but with pip's --force-reinstall --no-cache-dir",
         RuntimeWarning,
         stacklevel=2,
     )

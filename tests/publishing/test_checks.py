@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from metadata import bounds
 
+import bnncore
 from bnncore.conformance import CHECKS, Subject
 from bnncore.conformance.suite import run_check
 from bnncore.discovery import kinds
@@ -18,6 +20,8 @@ DATASET = ("shapes", "--topology", "tinynet", "--classes", "round,square,long")
 BITSTREAM = ("card", "--kind", "bitstream", "--topology", "tinynet")
 BACKEND = ("engine", "--kind", "backend")
 TOPOLOGY = ("wide", "--kind", "topology")
+REQUIRED = f"bnncore{bounds(bnncore.__version__)}"
+UNBOUND = REQUIRED.partition(",")[0]
 
 
 class Findings:
@@ -70,8 +74,8 @@ TITLE = 'title="shapes: a dataset for bnncore"'
         (DATASET, [("pyproject.toml", "\nshapes =", "\nShapes =")], "names", "must be spelt 'shapes'"),
         (DATASET, [("pyproject.toml", "\nshapes =", '\n"shapes.one" =')], "names", "a name without a dot"),
         (DATASET, [("pyproject.toml", "\nshapes =", '\n"a/b" = "bnn_shapes"\nshapes =')], "names", "is not a name"),
-        (DATASET, [("pyproject.toml", '"bnncore>=0.1,<0.2", ', "")], "requirements", "does not require bnncore"),
-        (DATASET, [("pyproject.toml", "bnncore>=0.1,<0.2", "bnncore>=0.1")], "requirements", "no upper bound"),
+        (DATASET, [("pyproject.toml", f'"{REQUIRED}", ', "")], "requirements", "does not require bnncore"),
+        (DATASET, [("pyproject.toml", REQUIRED, UNBOUND)], "requirements", "no upper bound"),
         (DATASET, [("pyproject.toml", 'requires-python = ">=3.10"', "")], "requirements", "Requires-Python"),
         (DATASET, [("pyproject.toml", 'license = { text = "BSD-3-Clause" }', "")], "description", "License"),
         (DATASET, [("pyproject.toml", 'packages = ["bnn_shapes"]', 'packages = ["bnn_shapes", "tests"]')],
@@ -143,7 +147,7 @@ def test_a_fault_is_found_and_said(check, options, edits, found_by, message):
 
 
 def test_one_fault_is_reported_by_few_checks(check):
-    found = check(DATASET, [("pyproject.toml", "bnncore>=0.1,<0.2", "bnncore>=0.1")])
+    found = check(DATASET, [("pyproject.toml", REQUIRED, UNBOUND)])
     assert found.problems() == ["requirements"]
 
 

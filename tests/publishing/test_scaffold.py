@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from hatchling.builders.wheel import WheelBuilder
+from metadata import bounds
 from PIL import Image
 
 import bnncore
@@ -100,7 +101,7 @@ def test_classes_come_from_a_folder_of_pictures(tmp_path, net, new, install_whee
 
 def test_dependencies_have_both_bounds_also_on_the_network_used(shapes):
     text = (shapes / "pyproject.toml").read_text()
-    assert 'dependencies = ["bnncore>=0.1,<0.2", "bnn-tinynet>=0.1,<0.2"]' in text
+    assert f'dependencies = ["bnncore{bounds(bnncore.__version__)}", "bnn-tinynet>=0.1,<0.2"]' in text
 
 
 @pytest.mark.parametrize(

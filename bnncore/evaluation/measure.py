@@ -29,7 +29,8 @@ class Evaluation:
         classes: names.
         confusion: int64 [classes, classes]; row: the true class, column: the answer.
         predicted: int64 [N], the answers in the order of the images.
-        doubt: float64 [N]: how sure the classifier was of a wrong answer, 0 for right ones; see ``worst``.
+        margin: float64 [N]: by how much a wrong answer's share exceeds that of the true class, 0 for right ones; see
+            ``worst``.
         seconds: wall time for all images, without reading and preparing them.
         backend: what computed.
     """
@@ -37,7 +38,7 @@ class Evaluation:
     classes: tuple[str, ...]
     confusion: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
-    doubt: npt.NDArray[np.float64]
+    margin: npt.NDArray[np.float64]
     seconds: float
     backend: str
 
@@ -73,8 +74,8 @@ class Evaluation:
 
     def worst(self, count: int) -> npt.NDArray[np.int64]:
         """Return the positions of wrong answers, those given with the most confidence first."""
-        wrong = np.flatnonzero(self.doubt > 0)
-        order = np.argsort(-self.doubt[wrong], kind="stable")
+        wrong = np.flatnonzero(self.margin > 0)
+        order = np.argsort(-self.margin[wrong], kind="stable")
         return wrong[order][:count].astype(np.int64)
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def evaluate(
     if int(data.labels.max()) >= len(classes):
         raise DatasetError(f"label {int(data.labels.max())}, but the network has {len(classes)} classes")
     predicted = np.empty(len(data), np.int64)
-    doubt = np.zeros(len(data))
+    margin = np.zeros(len(data))
     seconds = 0.0
     # The device is opened, and its first call paid for, outside the measurement.
     classifier.scores(data.images[:1])
@@ -158,7 +159,7 @@ def evaluate(
             if answer.index != data.labels[position]:
                 shares = answer.confidences()
                 # At least a trace, so that an answer without any bit set counts as wrong, too.
-                doubt[position] = max(shares[answer.index] - shares[int(data.labels[position])], 1e-9)
+                margin[position] = max(shares[answer.index] - shares[int(data.labels[position])], 1e-9)
         if progress is not None:
             progress(len(answers))
     confusion = np.zeros((len(classes), len(classes)), np.int64)
@@ -167,7 +168,7 @@ def evaluate(
         classes=classes,
         confusion=confusion,
         predicted=predicted,
-        doubt=doubt,
+        margin=margin,
         seconds=seconds,
         backend=classifier.backend,
     )

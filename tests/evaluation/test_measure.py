@@ -62,7 +62,7 @@ def test_the_worst_mistakes_are_mistakes(classifier, data) -> None:
     worst = found.worst(1000)
     assert len(worst) == found.samples - found.right
     assert (found.predicted[worst] != data.labels[worst]).all()
-    assert (np.diff(found.doubt[worst]) <= 0).all()
+    assert (np.diff(found.margin[worst]) <= 0).all()
 
 
 def test_a_class_that_never_occurs_has_no_recall(classifier, data) -> None:

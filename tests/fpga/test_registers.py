@@ -76,7 +76,7 @@ def test_an_accelerator_that_never_gets_idle_is_reported() -> None:
     registers = Recorder()
     registers.read = lambda offset: 0  # type: ignore[method-assign]  # a broken register
     with pytest.raises(BackendError, match=r"more than 0\.02 s to become idle\. Likely causes: its clock"):
-        Accelerator(registers, 0.02).settle()
+        Accelerator(registers, 0.02).wait_until_idle()
 
 
 def test_a_done_that_nobody_read_is_dropped() -> None:
@@ -84,7 +84,7 @@ def test_a_done_that_nobody_read_is_dropped() -> None:
     registers = Recorder()
     registers.read = lambda offset: answers.pop(0)  # type: ignore[method-assign]  # a broken register
     accelerator = Accelerator(registers, 1.0)
-    accelerator.settle()
+    accelerator.wait_until_idle()
     accelerator.classify(1, 0, 0)
     assert not answers
 

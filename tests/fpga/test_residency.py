@@ -187,7 +187,7 @@ def test_an_overlay_loaded_meanwhile_is_left_alone_if_asked(rig: Rig) -> None:
     np.testing.assert_array_equal(polite.scores(batch), scores(network, batch))
 
 
-def test_a_notebook_that_cannot_be_read_means_unknown(rig: Rig, tmp_path: Path) -> None:
+def test_a_state_file_that_cannot_be_read_means_unknown(rig: Rig, tmp_path: Path) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)
     executor.scores(random_batch(CNV, 1))
@@ -202,11 +202,11 @@ def test_a_notebook_that_cannot_be_read_means_unknown(rig: Rig, tmp_path: Path) 
 
 def test_a_restarted_machine_means_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resident = Resident(bitstream="b", parameters="p", stamp="s")
-    with locked(tmp_path, "device", 1.0) as notebook:
-        notebook.write(resident)
-        assert notebook.read() == resident
+    with locked(tmp_path, "device", 1.0) as state:
+        state.write(resident)
+        assert state.read() == resident
         monkeypatch.setattr("bnnhw.fpga.residency._boot_id", lambda: "another")
-        assert notebook.read() is None
+        assert state.read() is None
 
 
 def test_waiting_for_another_process_ends(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_waiting_for_another_process_ends(tmp_path: Path) -> None:
 
 
 def test_waiting_for_another_thread_ends(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner, "_TURN_TIMEOUT", 0.02)
+    monkeypatch.setattr(owner, "_LEASE_TIMEOUT", 0.02)
     executor = rig.make(random_network(CNV, 1))
     with executor._owner._lock, pytest.raises(BackendError, match="another thread"):
         executor.scores(random_batch(CNV, 1))

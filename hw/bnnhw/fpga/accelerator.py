@@ -33,10 +33,10 @@ _LOW = 2**32 - 1
 
 
 class Accelerator:
-    """One accelerator, for the time of one turn on the device.
+    """One accelerator, for the time of one lease of the device.
 
     Argument registers keep their values, so each is written only when it changes. What they hold is unknown
-    at the start of a turn: another process may have had the one before.
+    at the start of a lease: another process may have had the one before.
 
     Args:
         registers: of the accelerator.
@@ -53,7 +53,7 @@ class Accelerator:
         self._read: Callable[[int], int] = registers.read if words is None else words.__getitem__
         self._shift = 0 if words is None else 2
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until nothing runs, and drop a DONE that nobody has read.
 
         Raises:

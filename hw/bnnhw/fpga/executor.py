@@ -17,7 +17,7 @@ from bnnhw.executor import checked_batch
 from bnnhw.fpga.batches import ImageFormat
 from bnnhw.fpga.bitfile import check_part
 from bnnhw.fpga.device import Device
-from bnnhw.fpga.owner import Counters, Load, Turn, owner_of
+from bnnhw.fpga.owner import Counters, Lease, Load, owner_of
 from bnnhw.fpga.words import parameter_words, words_id
 from bnnhw.network import Network
 from bnnhw.topology import Folding
@@ -148,11 +148,11 @@ class FpgaExecutor:
         done = 0
         while done < len(batch):
             asked = time.perf_counter()
-            with self._owner.turn(self._load) as turn:
+            with self._owner.lease(self._load) as lease:
                 spent = evolve(self.seconds, prepare=self.seconds.prepare + time.perf_counter() - asked)
                 for _ in range(_STARTS_A_TURN):
-                    part = batch[done : done + turn.capacity]
-                    result[done : done + len(part)] = self._classify(turn, part, spent)
+                    part = batch[done : done + lease.capacity]
+                    result[done : done + len(part)] = self._classify(lease, part, spent)
                     done += len(part)
                     if done == len(batch):
                         break
@@ -166,19 +166,19 @@ class FpgaExecutor:
                 self._closed = True
                 self._owner.release()
 
-    def _classify(self, turn: Turn, part: npt.NDArray[np.uint8], spent: Seconds) -> npt.NDArray[np.int32]:
+    def _classify(self, lease: Lease, part: npt.NDArray[np.uint8], spent: Seconds) -> npt.NDArray[np.int32]:
         count = len(part)
-        images = turn.images.array[: count * self._format.input_bytes]
-        answers = turn.answers.array[: count * self._format.output_bytes]
+        images = lease.images.array[: count * self._format.input_bytes]
+        answers = lease.answers.array[: count * self._format.output_bytes]
         clock = [time.perf_counter()]
         self._format.pack(part, images.reshape(count, -1))
         clock.append(time.perf_counter())
         # The accelerator's port is not coherent with the processor's caches.
-        turn.images.flush()
+        lease.images.flush()
         clock.append(time.perf_counter())
-        turn.accelerator.classify(count, turn.images.address, turn.answers.address)
+        lease.accelerator.classify(count, lease.images.address, lease.answers.address)
         clock.append(time.perf_counter())
-        turn.answers.invalidate()
+        lease.answers.invalidate()
         clock.append(time.perf_counter())
         scores = self._format.unpack(answers.reshape(count, -1))
         clock.append(time.perf_counter())

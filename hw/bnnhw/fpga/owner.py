@@ -13,10 +13,10 @@ from attrs import evolve, frozen
 from bnnhw.errors import BackendError, BnnError
 from bnnhw.fpga.accelerator import Accelerator
 from bnnhw.fpga.device import Buffer, Device
-from bnnhw.fpga.residency import Notebook, Resident, default_directory, locked
+from bnnhw.fpga.residency import Resident, StateFile, default_directory, locked
 from bnnhw.fpga.words import WordRun
 
-__all__ = ["Counters", "Load", "Owner", "Turn", "counters", "owner_of"]
+__all__ = ["Counters", "Lease", "Load", "Owner", "counters", "owner_of"]
 
 _Result = TypeVar("_Result")
 
@@ -59,8 +59,8 @@ class Counters:
 
 
 @frozen(kw_only=True, eq=False)
-class Turn:
-    """The device with everything loaded, for the time of one turn.
+class Lease:
+    """The device with everything loaded, for the time of one lease.
 
     Attributes:
         accelerator: idle and ready.
@@ -77,8 +77,8 @@ class Turn:
 # A mebibyte of images is 0.1 s of work for the convolutional networks, so starting costs nothing beside it,
 # and small beside the 128 MB of contiguous memory that boards have by default.
 _BUFFER_BYTES = 2**20
-# How long another thread or process may keep the device; a turn itself takes a few seconds at most.
-_TURN_TIMEOUT = 60.0
+# How long another thread or process may keep the device; a lease itself takes a few seconds at most.
+_LEASE_TIMEOUT = 60.0
 
 
 class Owner:
@@ -86,7 +86,7 @@ class Owner:
 
     Args:
         device: the board's programmable logic.
-        directory: where the notebook about what is loaded is kept.
+        directory: where the state file, which says what is loaded, is kept.
     """
 
     def __init__(self, device: Device, directory: Path | None = None) -> None:
@@ -121,26 +121,26 @@ class Owner:
                 self._attached = None
 
     @contextmanager
-    def turn(self, load: Load) -> Iterator[Turn]:
+    def lease(self, load: Load) -> Iterator[Lease]:
         """Have the device alone, with this load on it, while the context lasts.
 
-        Whatever goes wrong meanwhile, the next turn starts by loading the bitstream.
+        Whatever goes wrong meanwhile, the next lease starts by loading the bitstream.
 
         Raises:
             BackendError: if the device stays in use, cannot be loaded, or has no memory to give.
         """
-        if not self._lock.acquire(timeout=_TURN_TIMEOUT):
+        if not self._lock.acquire(timeout=_LEASE_TIMEOUT):
             raise BackendError(
-                f"another thread has used the FPGA for more than {_TURN_TIMEOUT:g} s without a break; "
+                f"another thread has used the FPGA for more than {_LEASE_TIMEOUT:g} s without a break; "
                 "try again later"
             )
         try:
-            with locked(self._directory, self._device.name, _TURN_TIMEOUT) as notebook:
-                resident = self._known(load, notebook)
+            with locked(self._directory, self._device.name, _LEASE_TIMEOUT) as state:
+                resident = self._known(load, state)
                 try:
-                    yield self._make_ready(load, resident, notebook)
+                    yield self._make_ready(load, resident, state)
                 except BaseException as error:
-                    notebook.write(None)
+                    state.write(None)
                     self._attached = None
                     self._running_wild = True
                     if isinstance(error, BnnError) or not isinstance(error, Exception):
@@ -149,24 +149,24 @@ class Owner:
         finally:
             self._lock.release()
 
-    def _make_ready(self, load: Load, resident: Resident | None, notebook: Notebook) -> Turn:
+    def _make_ready(self, load: Load, resident: Resident | None, state: StateFile) -> Lease:
         if resident is None or resident.bitstream != load.bitstream or not self._attach(load, resident):
-            notebook.write(None)
+            state.write(None)
             resident = self._download(load)
         accelerator = Accelerator(self._device.registers(), load.timeout)
-        accelerator.settle()
+        accelerator.wait_until_idle()
         images, answers, capacity = self._buffers or self._allocate(load)
         if resident.parameters != load.parameters:
-            notebook.write(None)
+            state.write(None)
             accelerator.store(load.words)
             self._counters = evolve(self._counters, parameter_loads=self._counters.parameter_loads + 1)
             resident = evolve(resident, parameters=load.parameters)
-            notebook.write(resident)
-        return Turn(accelerator=accelerator, images=images, answers=answers, capacity=capacity)
+            state.write(resident)
+        return Lease(accelerator=accelerator, images=images, answers=answers, capacity=capacity)
 
-    def _known(self, load: Load, notebook: Notebook) -> Resident | None:
+    def _known(self, load: Load, state: StateFile) -> Resident | None:
         """Return what is loaded, or None if it is not known or somebody else has loaded something."""
-        resident = notebook.read()
+        resident = state.read()
         if resident is None:
             return None
         try:

@@ -1,6 +1,6 @@
 """What is loaded on a device, known to every process of the machine.
 
-One small file a device is lock and notebook at once: a process holds its lock while it uses the device,
+One small file a device is lock and state at once: a process holds its lock while it uses the device,
 and reads and writes there which bitstream and which parameters are loaded. Anything that cannot be read as
 such means: unknown, load everything.
 """
@@ -21,7 +21,7 @@ from attrs import asdict, frozen
 
 from bnnhw.errors import BackendError
 
-__all__ = ["Notebook", "Resident", "default_directory"]
+__all__ = ["Resident", "StateFile", "default_directory"]
 
 _POLL_SECONDS = 0.005
 _LIMIT = 65536
@@ -43,8 +43,8 @@ class Resident:
     stamp: str
 
 
-class Notebook:
-    """The notebook of one device, open and locked.
+class StateFile:
+    """The state file of one device, open and locked.
 
     Written entries are lost when the machine restarts, as the device's content is.
     """
@@ -71,11 +71,11 @@ class Notebook:
 
 
 @contextmanager
-def locked(directory: Path, device: str, timeout: float) -> Iterator[Notebook]:
-    """Open a device's notebook, for this process alone while the context lasts.
+def locked(directory: Path, device: str, timeout: float) -> Iterator[StateFile]:
+    """Open a device's state file, for this process alone while the context lasts.
 
     Args:
-        directory: where notebooks are, the same for every process.
+        directory: where state files are, the same for every process.
         device: name of the device.
         timeout: longest time to wait for another process, in seconds.
 
@@ -93,14 +93,14 @@ def locked(directory: Path, device: str, timeout: float) -> Iterator[Notebook]:
         ) from error
     try:
         _lock(descriptor, path, timeout)
-        yield Notebook(descriptor)
+        yield StateFile(descriptor)
     finally:
         # Closing drops the lock.
         os.close(descriptor)
 
 
 def default_directory() -> Path:
-    """Return where notebooks are kept: a place that is emptied when the machine restarts, if there is one."""
+    """Return where state files are kept: a place that is emptied when the machine restarts, if there is one."""
     shared = Path("/run/lock")
     return shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
 

@@ -14,8 +14,8 @@ from bnncore.errors import BnnError
 from bnncore.thresholds.absorb import AffineStep, absorb_layer, accumulator_unit
 from bnncore.thresholds.padding import padded
 from bnncore.training.layers import Normalization
-from bnncore.training.network import TrainableNetwork
 from bnncore.training.quantizers import quantized_weight
+from bnncore.training.trainable import TrainableNetwork
 
 __all__ = ["disagreements", "export_network"]
 

@@ -26,10 +26,10 @@ from bnncore.training.checkpoint import RunIdentity, read_checkpoint, write_chec
 from bnncore.training.cuda_graph import Recorder
 from bnncore.training.devices import usable_device
 from bnncore.training.losses import Loss, mixup
-from bnncore.training.network import TrainableNetwork
 from bnncore.training.optimizer import ScheduledAdam
 from bnncore.training.recalibration import recalibrate
 from bnncore.training.results import Epoch
+from bnncore.training.trainable import TrainableNetwork
 from bnncore.training.warm_start import start_from
 
 __all__ = ["Trainer", "accuracy"]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bnncore.formats.recipe import Recipe
-from bnncore.training.network import TrainableNetwork
+from bnncore.training.trainable import TrainableNetwork
 
 __all__ = ["Loss", "bits_loss", "mixup"]
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from bnncore.formats.recipe import Recipe
-from bnncore.training.network import TrainableNetwork
 from bnncore.training.schedule import schedule
+from bnncore.training.trainable import TrainableNetwork
 
 __all__ = ["ScheduledAdam"]
 

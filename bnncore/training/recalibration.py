@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from bnncore.training.network import TrainableNetwork
+from bnncore.training.trainable import TrainableNetwork
 
 __all__ = ["recalibrate"]
 

@@ -21,10 +21,10 @@ from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, recipe_bytes
 from bnncore.spelling import argument
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.loop import Trainer
-from bnncore.training.network import TrainableNetwork
 from bnncore.training.progress import Reporter
 from bnncore.training.results import Epoch, Outcome
 from bnncore.training.run_files import CHECKPOINT, CLASSES, METRICS, WEIGHTS
+from bnncore.training.trainable import TrainableNetwork
 
 __all__ = ["train"]
 

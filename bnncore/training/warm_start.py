@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bnncore.errors import BnnError
 from bnncore.thresholds.absorb import accumulator_unit, step_positions
-from bnncore.training.network import TrainableNetwork
+from bnncore.training.trainable import TrainableNetwork
 
 __all__ = ["start_from"]
 

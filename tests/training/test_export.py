@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnncore.training.export import disagreements, export_network
-from bnncore.training.network import TrainableNetwork
+from bnncore.training.trainable import TrainableNetwork
 
 TOPOLOGIES = [
     Topology(

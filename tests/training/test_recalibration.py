@@ -6,9 +6,9 @@ import torch
 from attrs import evolve
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 
-from bnncore.training.network import TrainableNetwork
 from bnncore.training.recalibration import recalibrate
 from bnncore.training.run import train
+from bnncore.training.trainable import TrainableNetwork
 from tests.training.test_loop import RECIPE, TINY, Interrupt, files, stripes
 
 SMALL = Topology(

@@ -40,7 +40,7 @@ class ImageFormat:
             what = "more than 64 outputs" if bits else "scores beyond 16 bits"
             raise BackendError(
                 f"topology {topology.name!r} has {what}, which the accelerator's answers cannot hold; "
-                "use backend='cpu'"
+                "use the backend 'cpu'"
             )
         self._pixels = first.input_bits == 8
         # What each byte stands for, as the byte that holds it.
@@ -74,6 +74,6 @@ def _bytes(topology: Topology, what: str, bits: int) -> int:
     if bits % _WORD_BITS:
         raise BackendError(
             f"{what} of topology {topology.name!r} has {bits} bits, which is no whole number of the accelerator's "
-            "64-bit words; use backend='cpu'"
+            "64-bit words; use the backend 'cpu'"
         )
     return bits // 8

@@ -42,7 +42,7 @@ class PynqDevice:
                 raise BackendError(
                     f"pynq {self._pynq.__version__} sees no FPGA on this machine ({error}). "
                     + ("XILINX_XRT is not set, so pynq did not even look for one: on a board " if unset else "")
-                    + "run 'source /etc/profile.d/pynq_venv.sh' as root first; elsewhere use backend='cpu'"
+                    + "run 'source /etc/profile.d/pynq_venv.sh' as root first; elsewhere use the backend 'cpu'"
                 ) from error
         self._device = device
         self._overlay: Any = None

@@ -16,7 +16,7 @@ writes a BNN-PYNQ folder, too. ``plan(TrainingData.of_dataset("cifar10", "cifar-
 weights again, by the recipe that comes with them. Without PyTorch this imports, and plans and runs say what is missing.
 
 Data flows ``data`` (labelled images) -> ``planning`` (what to do: a recipe, a seed, a folder) -> ``run`` -> ``loop``
-(with ``augment``, ``network``, ``quantizers``, ``losses``) -> ``export`` (exact integer thresholds) ->
+(with ``augment``, ``trainable``, ``quantizers``, ``losses``) -> ``export`` (exact integer thresholds) ->
 ``bnncore.formats``.
 """
 

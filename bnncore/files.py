@@ -1,14 +1,40 @@
-"""Where files are kept, and writing them so that a reader never sees half of one."""
+"""Reading files within bounds, writing them so that a reader never sees half of one, and where they are kept."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from bnncore import environment
+from bnncore.errors import BnnError
 
-__all__ = ["cache_folder", "write_atomically"]
+__all__ = [
+    "Fingerprint",
+    "cache_folder",
+    "fingerprint",
+    "read_limited",
+    "reading",
+    "unreadable",
+    "write_atomically",
+]
+
+_PIECE = 2**20
+
+
+class Fingerprint(NamedTuple):
+    """What tells a file's content from any other.
+
+    Attributes:
+        size: in bytes.
+        sha256: 64 hex digits.
+    """
+
+    size: int
+    sha256: str
 
 
 def cache_folder() -> Path:
@@ -20,20 +46,90 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "bnncore"
 
 
+def unreadable(where: str | Path, fault: OSError | ValueError) -> str:
+    """Return the one sentence for a file that cannot be read, with the system's reason."""
+    reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
+    return f"{where}: cannot be read: {reason}"
+
+
+@contextmanager
+def reading(path: Path, error: type[BnnError]) -> Iterator[None]:
+    """Turn what the system raises in the body of the ``with`` into an error that names the file."""
+    try:
+        yield
+    except OSError as fault:
+        raise error(unreadable(path, fault)) from fault
+
+
+def read_limited(path: Path, limit: int, error: type[BnnError], limit_of: str) -> bytes:
+    """Return the whole content of a file that anybody may have made.
+
+    Args:
+        path: the file.
+        limit: bytes that it may have; at most one more is read.
+        error: what to raise.
+        limit_of: ends the message on a file that is larger, for example ``this is no list of class names``.
+
+    Raises:
+        BnnError: of the given class, naming the file, if it cannot be read or is larger.
+    """
+    with reading(path, error), path.open("rb", buffering=0) as file:
+        # A buffer of the limit would take that much memory, however small the file. What is no file on a disk, as a
+        # pipe, has size 0 until it is read.
+        size = os.fstat(file.fileno()).st_size
+        pieces, wanted = [], limit + 1 if size <= limit else 0
+        while wanted and (piece := file.read(min(max(size + 1, _PIECE), wanted))):
+            pieces.append(piece)
+            wanted -= len(piece)
+    if not wanted:
+        raise error(f"{path}: larger than {limit} bytes, {limit_of}")
+    return b"".join(pieces)
+
+
+def fingerprint(path: Path, error: type[BnnError]) -> Fingerprint:
+    """Return size and SHA-256 of a file of any size, in little memory.
+
+    Raises:
+        BnnError: of the given class, naming the file, if it cannot be read.
+    """
+    size, digest = 0, hashlib.sha256()
+    with reading(path, error), path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            size += len(piece)
+            digest.update(piece)
+    return Fingerprint(size, digest.hexdigest())
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file beside its final place and move it there, replacing what was there.
 
-    Missing folders are made. On any error the old file, if there was one, is untouched.
+    Missing folders are made. On any error the old file, if there was one, is untouched; and where the power fails,
+    there is the old file or the new one, both whole. The new one has the permissions of the old, or those
+    that the umask leaves.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    scratch = Path(name)
+    scratch = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    # Exclusive, so that it is no link of somebody else's, and not by way of tempfile, which heeds no umask.
     try:
-        with os.fdopen(handle, "wb") as file:
+        with scratch.open("xb") as file:
             file.write(data)
-        # mkstemp makes files that only their owner can read.
-        scratch.chmod(0o644)
+            with suppress(FileNotFoundError):
+                scratch.chmod(path.stat().st_mode & 0o777)
+            file.flush()
+            # Else a file system may put it into its place before its content is on the card.
+            os.fsync(file.fileno())
         scratch.replace(path)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk, where the system can; the file has its name in any case."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from bnncore import environment
 from bnncore.errors import ResourceError
-from bnncore.files import cache_folder, write_atomically
+from bnncore.files import cache_folder, read_limited, write_atomically
 from bnncore.records import Bitstream, Resource, UserFile
 from bnncore.resources import resource_path
 
@@ -180,11 +180,5 @@ def _cached(bit: Resource, hwh: Resource) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
-    except OSError as error:
-        raise ResourceError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if len(data) > _LIMIT:
-        raise ResourceError(f"{path}: larger than {_LIMIT} bytes, this is no bitstream")
+    data = read_limited(path, _LIMIT, ResourceError, "this is no bitstream")
     return hashlib.sha256(data).hexdigest()

@@ -44,14 +44,13 @@ def command(name: str, asked: Asked, image: Path | None, batch: int, seconds: fl
     # Numpy and PIL wait for the command to run.
     from bnncore.diagnosis.benchmark import Skipped, measure, sample_picture
     from bnncore.errors import InputError
+    from bnncore.files import reading
 
     if image is None:
         picture = sample_picture()
     else:
-        try:
+        with reading(image, InputError):
             picture = image.read_bytes()
-        except OSError as error:
-            raise InputError(f"{image}: cannot be read: {error.strerror or error}") from error
     with asked.open(name) as classifier:
         results = list(measure(registry, classifier, picture, batch=batch, seconds=seconds))
         title = f"{classifier.name} on {classifier.topology.name}"

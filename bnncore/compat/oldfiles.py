@@ -18,6 +18,7 @@ import numpy.typing as npt
 from bnnhw.topology import Input
 
 from bnncore.errors import InputError
+from bnncore.files import read_limited
 from bnncore.pictures.decoding import Source, open_image
 from bnncore.pictures.preprocessing import letterbox
 
@@ -30,6 +31,7 @@ _MNIST_SIDE = 28
 _IDX3_MAGIC = 0x00000803
 # A header that promises more than this beyond the file's end is garbled, not merely cut short.
 _MOST_BLANK = 100_000
+_LIMIT = 2**30
 
 
 def cifar_record(image: Source) -> npt.NDArray[np.uint8]:
@@ -98,7 +100,4 @@ def read_idx3(path: str | Path) -> npt.NDArray[np.uint8]:
 
 
 def _read(path: str | Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return read_limited(Path(path), _LIMIT, InputError, "the limit for one file of images")

@@ -13,11 +13,14 @@ from bnncore.backends import choose
 from bnncore.classifier import Classifier
 from bnncore.discovery.names import canonical, is_name
 from bnncore.errors import BackendError, ParameterError, PluginError, UnknownNameError
+from bnncore.files import read_limited
 
 __all__ = ["Found", "available", "find", "open_found", "read_old_classes"]
 
 Found = Union[Path, str]
 """A folder of BNN-PYNQ's parameters, or the name of an installed dataset."""
+
+_CLASSES_LIMIT = 2**20
 
 # What may run for each runtime, best first.
 _BACKENDS = {"python_hw": ("fpga",), "python_sw": ("cpu", "numpy")}
@@ -108,11 +111,8 @@ def read_old_classes(folder: Path) -> list[str]:
         ParameterError: if it cannot be read.
     """
     path = folder / "classes.txt"
-    try:
-        text = path.read_text("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return [line.strip() for line in text.splitlines()]
+    data = read_limited(path, _CLASSES_LIMIT, ParameterError, "this is no list of class names")
+    return [line.strip() for line in data.decode("utf-8-sig", "replace").splitlines()]
 
 
 def _opener(found: Found, network: str) -> Callable[[str], Classifier]:

@@ -6,10 +6,12 @@ import io
 from pathlib import Path
 
 from bnncore.datasets.labelled import DatasetError
+from bnncore.files import read_limited
 
 __all__ = ["read_file", "read_stream"]
 
 _LIMIT = 2**30
+_LIMIT_OF = "the limit for one file of a dataset"
 _PIECE = 2**20
 
 
@@ -19,11 +21,7 @@ def read_file(path: Path) -> bytes:
     Raises:
         DatasetError: naming the file, if it cannot be read or is larger.
     """
-    try:
-        with path.open("rb") as file:
-            return read_stream(path, file)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return read_limited(path, _LIMIT, DatasetError, _LIMIT_OF)
 
 
 def read_stream(path: Path, stream: io.BufferedIOBase) -> bytes:
@@ -37,5 +35,5 @@ def read_stream(path: Path, stream: io.BufferedIOBase) -> bytes:
     while piece := stream.read(_PIECE):
         content.write(piece)
         if content.tell() > _LIMIT:
-            raise DatasetError(f"{path}: larger than {_LIMIT} bytes, the limit for one file of a dataset")
+            raise DatasetError(f"{path}: larger than {_LIMIT} bytes, {_LIMIT_OF}")
     return content.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from bnncore.datasets.idx import is_idx
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile, PublishedSet
 from bnncore.datasets.unpacking import is_archive, unpack
-from bnncore.files import cache_folder
+from bnncore.files import cache_folder, fingerprint
 
 __all__ = ["Obtained", "from_network", "from_path"]
 
@@ -58,7 +57,7 @@ def from_path(known: PublishedSet, path: Path, sha256: str | None = None) -> Obt
         return Obtained(folder=_locate(known, path), checked="a folder, taken as it is")
     if not path.is_file():
         raise DatasetError(f"{path}: expected an archive or a folder of {known.title}, found nothing there")
-    digest = _sha256(path)
+    digest = fingerprint(path, DatasetError).sha256
     if sha256 is not None and digest != sha256.lower():
         raise DatasetError(f"{path}: expected SHA-256 {sha256.lower()}, found {digest}; it is another file")
     return Obtained(folder=_unpacked(known, path, digest), checked=_verdict(known, digest, sha256))
@@ -141,7 +140,7 @@ def _locate(known: PublishedSet, folder: Path, nested: bool = False) -> Path:
         archives = [path for place in _folders(folder) for path in sorted(place.iterdir()) if is_archive(path)]
         archives = _meant(known, folder, archives)
         if len(archives) == 1:
-            return _unpacked(known, archives[0], _sha256(archives[0]), nested=True)
+            return _unpacked(known, archives[0], fingerprint(archives[0], DatasetError).sha256, nested=True)
         places = archives
     found = ", ".join(str(place.relative_to(folder)) for place in places[:5]) or "none"
     example = "data_batch_1 or data_batch_1.bin" if known.layout == "cifar" else "train-images-idx3-ubyte.gz"
@@ -171,11 +170,3 @@ def _holds(known: PublishedSet, folder: Path) -> bool:
     if known.layout == "idx":
         return is_idx(folder)
     return is_cifar_binary(folder) or is_cifar_python(folder)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()

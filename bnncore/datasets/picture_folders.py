@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.errors import BnnError
+from bnncore.files import reading
 
 __all__ = ["Prepare", "is_picture_folder", "picture_folders", "read_folder", "read_table"]
 
@@ -118,10 +119,12 @@ def _picture(root: Path, given: str) -> Path:
 
 def _rows(path: Path) -> list[tuple[int, str, str]]:
     """Return (line number, path, label) of each line of a table."""
+    with reading(path, DatasetError):
+        size = path.stat().st_size
+    if size > _TABLE_LIMIT:
+        raise DatasetError(f"{path}: larger than {_TABLE_LIMIT} bytes, this is no table of pictures")
     try:
-        if path.stat().st_size > _TABLE_LIMIT:
-            raise DatasetError(f"{path}: larger than {_TABLE_LIMIT} bytes, this is no table of pictures")
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with reading(path, DatasetError), path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             fields = reader.fieldnames or []
             if "path" not in fields or "label" not in fields:
@@ -129,8 +132,6 @@ def _rows(path: Path) -> list[tuple[int, str, str]]:
                     f"{path}: expected a first line with the columns 'path' and 'label', found {list(fields)}"
                 )
             rows = [(reader.line_num, row["path"], row["label"]) for row in reader]
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: expected a CSV in UTF-8: {error}") from error
     for number, given, label in rows:

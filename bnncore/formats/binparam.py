@@ -21,6 +21,7 @@ from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import Folding, FoldingLayer, MatrixStage, Topology, matrix_stages
 
 from bnncore.errors import ParameterError
+from bnncore.files import read_limited
 from bnncore.formats.classes import check_classes, read_classes
 
 __all__ = ["read_binparam", "write_binparam"]
@@ -192,11 +193,7 @@ def _read_layer(
 
 
 def _read_words(path: Path, count: int) -> npt.NDArray[np.uint64]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(8 * count + 1)
-    except OSError as error:
-        raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = read_limited(path, 8 * count, ParameterError, "though it was not before; it changed while read")
     if len(data) != 8 * count:
         raise ParameterError(f"{path}: expected {8 * count} bytes, found {len(data)}; it changed while read")
     return np.frombuffer(data, _WORD).astype(np.uint64)

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bnncore.errors import ParameterError
+from bnncore.files import read_limited
 
 __all__ = ["check_classes", "parse_classes", "read_classes"]
 
 _MAX_BYTES = 2**20
+_LIMIT_OF = "this is no list of class names"
 
 
 def read_classes(path: Path, outputs: int | None = None) -> tuple[str, ...]:
@@ -22,11 +24,7 @@ def read_classes(path: Path, outputs: int | None = None) -> tuple[str, ...]:
     Raises:
         ParameterError: naming the file and the line that is wrong.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = read_limited(path, _MAX_BYTES, ParameterError, _LIMIT_OF)
     return parse_classes(data, str(path), outputs)
 
 
@@ -40,7 +38,7 @@ def parse_classes(data: bytes, where: str, outputs: int | None = None) -> tuple[
         ParameterError: naming the file and the line that is wrong.
     """
     if len(data) > _MAX_BYTES:
-        raise ParameterError(f"{where}: larger than {_MAX_BYTES} bytes, this is no list of class names")
+        raise ParameterError(f"{where}: larger than {_MAX_BYTES} bytes, {_LIMIT_OF}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -27,7 +27,7 @@ from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import MatrixStage, Topology, first_difference, matrix_stages
 
 from bnncore.errors import ParameterError
-from bnncore.files import write_atomically
+from bnncore.files import read_limited, write_atomically
 from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
 
@@ -37,6 +37,7 @@ _FORMAT = "bnncore-parameters"
 _VERSION = 1
 _META_LIMIT = 2**20
 _FILE_LIMIT = 2**29
+_LIMIT_OF = "the limit for parameters"
 
 
 @frozen(kw_only=True, eq=False)
@@ -53,11 +54,7 @@ def read_npz(path: Path, topology: Topology | None = None) -> NpzFile:
     Raises:
         ParameterError: naming the file, what was expected and what was found.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_LIMIT + 1)
-    except OSError as error:
-        raise ParameterError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = read_limited(path, _FILE_LIMIT, ParameterError, _LIMIT_OF)
     return parse_npz(data, str(path), topology)
 
 
@@ -77,7 +74,7 @@ def parse_npz(data: bytes, where: str, topology: Topology | None = None) -> NpzF
             another topology, the first layer that differs.
     """
     if len(data) > _FILE_LIMIT:
-        raise ParameterError(f"{where}: larger than {_FILE_LIMIT} bytes, the limit for parameters")
+        raise ParameterError(f"{where}: larger than {_FILE_LIMIT} bytes, {_LIMIT_OF}")
     with open_archive(data, where) as archive:
         return _read_archive(archive, topology)
 

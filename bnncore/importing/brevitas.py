@@ -21,6 +21,7 @@ from bnnhw.topology import Input
 
 from bnncore.errors import BnnError
 from bnncore.extras import torch_missing
+from bnncore.files import unreadable
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.thresholds.absorb import AffineStep
 
@@ -83,7 +84,7 @@ def read_brevitas(path: Path, precision: str) -> Network:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise BnnError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise BnnError(unreadable(path, error)) from error
     # A damaged archive raises nearly anything.
     except Exception as error:
         raise BnnError(f"{path}: expected a checkpoint of PyTorch, holding tensors only: {error}") from error

@@ -18,6 +18,7 @@ from bnnhw.network import Network
 from bnnhw.topology import Input
 
 from bnncore.errors import BnnError
+from bnncore.files import read_limited
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.thresholds.absorb import AffineStep
 
@@ -53,17 +54,12 @@ def read_qonnx(path: Path) -> Network:
         import onnx
     except ImportError as error:
         raise BnnError("reading QONNX needs the package onnx: pip install 'bnncore[qonnx]'") from error
+    data = read_limited(path, _LIMIT, BnnError, "the limit for a network")
     try:
-        if path.stat().st_size > _LIMIT:
-            raise BnnError(f"{path}: larger than {_LIMIT} bytes, the limit for a network")
         # Weights in other files are not followed: they could be anywhere.
-        model = onnx.load(str(path), load_external_data=False)
-    except OSError as error:
-        raise BnnError(f"{path}: cannot be read: {error.strerror or error}") from error
+        model = onnx.load_model_from_string(data)
     # protobuf's own errors
     except Exception as error:
-        if isinstance(error, BnnError):
-            raise
         raise BnnError(f"{path}: expected an ONNX model: {error}") from error
     try:
         return _Reader(model.graph).network(path.stem)

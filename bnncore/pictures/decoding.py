@@ -16,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from bnncore.errors import InputError
+from bnncore.files import unreadable
 
 __all__ = ["Resampling", "Source", "open_image", "to_rgb"]
 
@@ -94,8 +95,7 @@ def _read(path: str | os.PathLike[str], where: str) -> bytes:
         with io.FileIO(path) as file:
             return file.readall()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{where}: cannot be read: {reason}") from error
+        raise InputError(unreadable(where, error)) from error
 
 
 def _decode(stream: io.BytesIO, where: str) -> Image.Image:

@@ -5,7 +5,6 @@ Everything that ``packaged`` and the checks rely on is written here and nowhere 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +18,7 @@ from bnnhw.reference import scores
 from bnnhw.topology import Input, Topology
 
 from bnncore.errors import ParameterError, ResourceError
-from bnncore.files import write_atomically
+from bnncore.files import fingerprint, read_limited, write_atomically
 from bnncore.formats.card import CARD, Card, Metric, parse_card
 from bnncore.formats.classes import read_classes
 from bnncore.formats.golden import write_golden
@@ -45,6 +44,8 @@ __all__ = [
 WEIGHTS = "weights.npz"
 GOLDEN = "golden.npz"
 CLASSES = "classes.txt"
+
+_TEXT_LIMIT = 2**24
 
 # Python's own files are covered by the wheel's RECORD.
 _NOT_DATA = {".py", ".pyi", ".pyc", ".pyo", ".typed"}
@@ -196,8 +197,7 @@ def write_manifest(package: Path) -> dict[str, dict[str, int | str]]:
         hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
         if hidden or name == MANIFEST or path.suffix in _NOT_DATA or not path.is_file():
             continue
-        data = _read(path)
-        files[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        files[name] = fingerprint(path, ResourceError)._asdict()
     text = json.dumps({"files": files}, indent=2, ensure_ascii=False)
     write_atomically(package / MANIFEST, f"{text}\n".encode())
     return files
@@ -216,7 +216,4 @@ def _check_topology(weights: Path, topology: Topology) -> None:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ResourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return read_limited(path, _TEXT_LIMIT, ResourceError, "this is no card and no recipe")

@@ -148,14 +148,24 @@ class Classifier:
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
-        from bnncore.html import classifier_html
+        from bnncore import html
 
+        topology = self.topology
+        shape = " x ".join(str(side) for side in topology.input.shape)
         backend = (
             self._engine.executor.name
             if self._engine
             else f"{self.options.backend}, opened at the first picture"
         )
-        return classifier_html(self, backend)
+        return html.facts(
+            self.name,
+            [
+                (f"{len(self.classes)} classes", ", ".join(self.classes)),
+                ("network", f"{topology.name}, input {shape}"),
+                ("size", f"{topology.weights:,} weights, {topology.operations:,} operations a picture"),
+                ("backend", backend),
+            ],
+        )
 
     # -- run ---------------------------------------------------------------------------------
 

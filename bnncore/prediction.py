@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 
 from attrs import define, frozen
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = ["Origin", "Prediction", "Predictions", "Ranked"]
+
+# Pictures on a contact sheet: a page of thousands would be megabytes of text.
+_SHOWN = 60
 
 
 class Ranked(NamedTuple):
@@ -149,9 +153,16 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
-        from bnncore.html import prediction_html
+        from bnncore import html
 
-        return prediction_html(self)
+        shares = dict(zip(self.classes, self.confidences()))
+        return html.answer(
+            self.seen,
+            self.label,
+            [(label, shares[label], score) for label, score in self.top()],
+            f"{self.backend}, {html.time_text(self.seconds)}",
+            self.note,
+        )
 
 
 class Predictions(list[Prediction]):
@@ -169,6 +180,17 @@ class Predictions(list[Prediction]):
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
-        from bnncore.html import predictions_html
+        from bnncore import html
 
-        return predictions_html(self)
+        if not self:
+            return "<i>no pictures</i>"
+        counts = Counter(each.label for each in self)
+        backends = ", ".join(dict.fromkeys(each.backend for each in self))
+        mean = sum(each.seconds for each in self) / len(self)
+        return html.sheet(
+            f"{len(self)} pictures",
+            ", ".join(f"{label} {count}" for label, count in counts.most_common()),
+            f"{backends}, {html.time_text(mean)} a picture",
+            [(each.seen, each.label, each.confidence) for each in self[:_SHOWN]],
+            max(0, len(self) - _SHOWN),
+        )

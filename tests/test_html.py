@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import bnncore
-from bnncore import Classifier, Prediction, Predictions
+from bnncore import Classifier, Prediction, Predictions, html
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.formats.card import Card, Metric
 from bnncore.formats.npz import npz_bytes
@@ -164,6 +168,35 @@ class TestCard:
             assert part in text
         assert "file bytes 12,345" in text
         assert "recipe: epochs3" in text
+
+
+def test_the_pieces_know_nothing_of_bnncore() -> None:
+    """They are made of plain values, so that every record can be made of them."""
+    nodes = list(ast.walk(ast.parse(Path(html.__file__).read_text("utf-8"))))
+    imported = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    imported += [name.name for node in nodes if isinstance(node, ast.Import) for name in node.names]
+    assert not [name for name in imported if name.startswith("bnncore")]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        lambda text: html.facts(text, [(text, text)], text),
+        lambda text: html.answer(None, text, [(text, 0.5, 1)], text, text),
+        lambda text: html.sheet(text, text, text, [(None, text, 0.5)], 3),
+    ],
+)
+@given(text=st.text())
+def test_no_piece_lets_a_text_become_a_tag(piece: Callable[[str], str], text: str) -> None:
+    """Whatever the texts are, the tags are those of a plain one, and the text is on the page."""
+    page = Page(piece(text))
+    assert page.tags == Page(piece("plain")).tags
+    assert text in page.text
+
+
+@pytest.mark.parametrize(("share", "width"), [(-1.0, 0), (0.0, 0), (0.254, 25), (1.0, 100), (7.0, 100)])
+def test_a_bar_stays_within_its_frame(share: float, width: int) -> None:
+    assert f"width:{width}%" in html.bar(share)
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,23 @@ class Card:
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows; a terminal shows ``repr``."""
-        from bnncore.html import card_html
+        from bnncore import html
 
-        return card_html(self)
+        rows = [("source", self.source)]
+        rows += [(f"licence of {kind}", licence) for kind, licence in self.licenses.items()]
+        rows += [
+            (
+                f"{metric.name}, {metric.topology}",
+                f"{metric.value:.4g} on {metric.samples:,} of {metric.data} ({metric.method})",
+            )
+            for metric in self.metrics
+        ]
+        rows += [
+            (f"size, {name}", ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in figures.items()))
+            for name, figures in self.networks.items()
+        ]
+        rows += [(f"recipe: {key}", str(value)) for key, value in self.recipe.items()]
+        return html.facts(self.title, rows, self.description)
 
 
 def parse_card(data: bytes, where: str) -> Card:

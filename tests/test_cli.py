@@ -218,6 +218,7 @@ def test_doctor_names_an_altered_file_and_exits_with_1(bnn, pets):
     data[len(data) // 2] ^= 1
     (pets / "weights.npz").write_bytes(data)
     code, out, _ = bnn("doctor", "--json")
+    assert all(list(each) == ["state", "subject", "text"] for each in json.loads(out)["findings"])
     problems = [finding for finding in json.loads(out)["findings"] if finding["state"] == "problem"]
     assert code == 1
     assert ["the file was altered" in problem["text"] for problem in problems] == [True]

@@ -7,15 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from attrs import asdict
 
-from bnncore.cli.output import json_option, print_json
-from bnncore.conformance import CheckError, Outcome, Subject, check_distribution
+from bnncore.cli.output import finding_line, json_option, print_json
+from bnncore.conformance import CheckError, Finding, Subject, check_distribution
 from bnncore.conformance.wheel_checks import check_wheel
 
 __all__ = ["command"]
-
-_MARKS = {"ok": "ok      ", "note": "note    ", "skipped": "-       ", "problem": "PROBLEM "}
 
 
 @click.command("check")
@@ -33,23 +30,24 @@ def command(dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, as_jso
     A path is tested in a clean environment, as a name is with --wheel. The exit code is 1 if there is a problem.
     """
     bad = ("problem", "note") if strict else ("problem",)
-    outcomes = []
-    for outcome in _outcomes(dist, wheel, extra):
-        outcomes.append(outcome)
+    findings = []
+    for finding in _findings(dist, wheel, extra):
+        findings.append(finding)
         if not as_json:
-            click.echo(f"{_MARKS[outcome.state]}{outcome.check}: {outcome.text}")
-    problems = [outcome for outcome in outcomes if outcome.state in bad]
+            click.echo(finding_line(finding))
+    problems = [finding for finding in findings if finding.state in bad]
     if as_json:
-        print_json({"passed": not problems, "outcomes": [asdict(outcome) for outcome in outcomes]})
+        outcomes = [{"check": each.subject, "state": each.state, "text": each.text} for each in findings]
+        print_json({"passed": not problems, "outcomes": outcomes})
     else:
-        counts = Counter(outcome.state for outcome in outcomes)
+        counts = Counter(finding.state for finding in findings)
         click.echo("")
         click.echo(f"{counts['ok']} passed, {counts['note']} notes, {counts['problem']} problems.")
     if problems:
         raise SystemExit(1)
 
 
-def _outcomes(dist: str, wheel: bool, extra: tuple[str, ...]) -> Iterable[Outcome]:
+def _findings(dist: str, wheel: bool, extra: tuple[str, ...]) -> Iterable[Finding]:
     path = Path(dist)
     # As with pip, what has a separator is a path; a project folder beside us may be called like its distribution.
     if path.suffix == ".whl" or dist != path.name or (wheel and (path / "pyproject.toml").is_file()):

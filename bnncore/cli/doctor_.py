@@ -8,12 +8,10 @@ import click
 from attrs import asdict
 
 from bnncore import registry
-from bnncore.cli.output import json_option, print_json
+from bnncore.cli.output import finding_line, json_option, print_json
 from bnncore.diagnosis.doctor import examine
 
 __all__ = ["command"]
-
-_MARKS = {"ok": "ok      ", "note": "note    ", "problem": "PROBLEM "}
 
 
 @click.command("doctor")
@@ -32,7 +30,7 @@ def command(as_json: bool) -> None:
         print_json({"healthy": not problems, "findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            click.echo(f"{_MARKS[finding.state]}{finding.subject}: {finding.text}")
+            click.echo(finding_line(finding))
         click.echo("")
         click.echo(f"{len(problems)} problems found." if problems else "All is well.")
     if problems:

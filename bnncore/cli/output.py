@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-__all__ = ["bar", "json_option", "print_json", "table"]
+if TYPE_CHECKING:
+    from bnncore.diagnosis.finding import Finding, State
+
+__all__ = ["bar", "finding_line", "json_option", "print_json", "table"]
+
+_MARKS: dict[State, str] = {"ok": "ok      ", "note": "note    ", "skipped": "-       ", "problem": "PROBLEM "}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -23,6 +28,11 @@ def json_option(function: Function) -> Function:
 def print_json(content: Any) -> None:
     """Print plain data as JSON."""
     click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def finding_line(finding: Finding) -> str:
+    """Return a finding as one line for people."""
+    return f"{_MARKS[finding.state]}{finding.subject}: {finding.text}"
 
 
 def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:

@@ -12,8 +12,9 @@ from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 
 from bnncore.backends import Job, choose
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject, label
+from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.imports import import_function
 from bnncore.discovery.kinds import BACKEND
 from bnncore.discovery.resolve import Resolution
@@ -51,7 +52,7 @@ _TRIALS = (
 )
 
 
-def check_golden_vectors(subject: Subject) -> Seen:
+def check_golden_vectors(subject: Subject) -> Finding:
     """Check that every backend that can run here gives exactly the golden scores."""
     found = []
     for network in subject.networks:
@@ -69,7 +70,7 @@ def check_golden_vectors(subject: Subject) -> Seen:
     return _seen(found)
 
 
-def check_isolation(subject: Subject) -> Seen:
+def check_isolation(subject: Subject) -> Finding:
     """Check that a classifier keeps its answers while another network runs in between on the same backend."""
     found = []
     for network in subject.networks:
@@ -100,7 +101,7 @@ def check_isolation(subject: Subject) -> Seen:
     return _seen(found)
 
 
-def check_threads(subject: Subject) -> Seen:
+def check_threads(subject: Subject) -> Finding:
     """Check that one classifier, used from several threads at once, answers as from one."""
     found = []
     for network in subject.networks:
@@ -117,7 +118,7 @@ def check_threads(subject: Subject) -> Seen:
     return _seen(found)
 
 
-def check_backends(subject: Subject) -> Seen:
+def check_backends(subject: Subject) -> Finding:
     """Check that the distribution's own backends keep the contract of an executor, or say why they cannot run."""
     found = []
     state: Any = "ok"
@@ -142,8 +143,8 @@ def check_backends(subject: Subject) -> Seen:
             state = "note"
             found.append(f"{backend.name}: runs nothing here ({obstacle}), so nothing was compared")
     if not found:
-        return Seen("offers no backend", "skipped")
-    return Seen("; ".join(found), state)
+        return seen("offers no backend", "skipped")
+    return seen("; ".join(found), state)
 
 
 def _check_executor(backend: Backend, network: Network, job: Job) -> None:
@@ -213,7 +214,7 @@ def _job(network: Network, like: Job | None = None) -> Job:
     )
 
 
-def _seen(found: list[str]) -> Seen:
+def _seen(found: list[str]) -> Finding:
     if not found:
-        return Seen("offers no parameters", "skipped")
-    return Seen("; ".join(found))
+        return seen("offers no parameters", "skipped")
+    return seen("; ".join(found))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject, label
+from bnncore.diagnosis.finding import Finding
 from bnncore.errors import ResourceError
 from bnncore.formats.card import Card, parse_card
 from bnncore.publishing.pack import network_figures
@@ -12,10 +13,10 @@ from bnncore.resources import read_resource, resource_path
 __all__ = ["check_card"]
 
 
-def check_card(subject: Subject) -> Seen:
+def check_card(subject: Subject) -> Finding:
     """Check that titles, sources and licences are there, and parameters, operations and file size right."""
     if not subject.networks:
-        return Seen("offers no dataset or parameters", "skipped")
+        return seen("offers no dataset or parameters", "skipped")
     measured: list[str] = []
     unmeasured: list[str] = []
     for network in subject.networks:
@@ -38,8 +39,8 @@ def check_card(subject: Subject) -> Seen:
                 raise CheckError(f"{where}: metric {metric} is impossible; accuracies are from 0 to 1")
         (measured if metrics else unmeasured).append(label(network))
     if unmeasured:
-        return Seen(f"complete, but no figure was measured for {', '.join(unmeasured)}", "note")
-    return Seen(f"complete, with measured figures for {', '.join(measured)}")
+        return seen(f"complete, but no figure was measured for {', '.join(unmeasured)}", "note")
+    return seen(f"complete, with measured figures for {', '.join(measured)}")
 
 
 def _check_text(card: Card, where: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject
+from bnncore.diagnosis.finding import Finding
 from bnncore.errors import ResourceError
 from bnncore.resources import MANIFEST, package_folder, packaged, read_resource
 
@@ -15,7 +16,7 @@ __all__ = ["check_manifest", "check_resources"]
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy.pkl")
 
 
-def check_resources(subject: Subject) -> Seen:
+def check_resources(subject: Subject) -> Finding:
     """Check that every declared file can be read, has its size and SHA-256, and was installed with the rest."""
     recorded = {file.as_posix() for file in subject.distribution.files or ()}
     count = 0
@@ -36,11 +37,11 @@ def check_resources(subject: Subject) -> Seen:
             )
         count += 1
     if not count:
-        return Seen("declares no files", "skipped")
-    return Seen(f"{count} files with the declared size and SHA-256")
+        return seen("declares no files", "skipped")
+    return seen(f"{count} files with the declared size and SHA-256")
 
 
-def check_manifest(subject: Subject) -> Seen:
+def check_manifest(subject: Subject) -> Finding:
     """Check that the manifests list what is there, and that nothing needs a pickle."""
     count = 0
     for package in subject.packages:
@@ -59,5 +60,5 @@ def check_manifest(subject: Subject) -> Seen:
                 raise CheckError(f"{path}: {name} is a pickle, which runs code when it is opened; use .npz")
             count += 1
     if not count:
-        return Seen(f"no {MANIFEST}", "skipped")
-    return Seen(f"{count} files as listed")
+        return seen(f"no {MANIFEST}", "skipped")
+    return seen(f"{count} files as listed")

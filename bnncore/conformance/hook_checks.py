@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bnncore import hookspecs
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject, label
+from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.kinds import PARAMETERS, PREPROCESSING, Kind, kinds, offered_kinds
 from bnncore.discovery.source import hook_names
 from bnncore.hookspecs import API_LEVEL, PROJECT
@@ -26,15 +27,15 @@ _MARK = f"{PROJECT}_impl"
 _FOREIGN = "no_such_name"
 
 
-def check_api_level(subject: Subject) -> Seen:
+def check_api_level(subject: Subject) -> Finding:
     """Check that each module states which level of the contract it was written for."""
     silent = [name for name, plugin in subject.plugins.items() if not hasattr(plugin, "BNNCORE_API")]
     if silent:
-        return Seen(f"state BNNCORE_API = {API_LEVEL} in {', '.join(silent)}", "note")
-    return Seen(f"written for level {', '.join(str(_level(each)) for each in subject.plugins.values())}")
+        return seen(f"state BNNCORE_API = {API_LEVEL} in {', '.join(silent)}", "note")
+    return seen(f"written for level {', '.join(str(_level(each)) for each in subject.plugins.values())}")
 
 
-def check_signatures(subject: Subject) -> Seen:
+def check_signatures(subject: Subject) -> Finding:
     """Check that every hook is in the contract, marked, and takes the contract's arguments without defaults."""
     for value, plugin in subject.plugins.items():
         for name in dir(plugin):
@@ -44,10 +45,10 @@ def check_signatures(subject: Subject) -> Seen:
         if subject.of(kind) and not any(kind.hook == name for name, _ in _hooks(subject)):
             raise CheckError(f"it declares names in {kind.group} but has no hook {kind.hook}")
     names = sorted({name for name, _ in _hooks(subject)})
-    return Seen(", ".join(names))
+    return seen(", ".join(names))
 
 
-def check_results(subject: Subject) -> Seen:
+def check_results(subject: Subject) -> Finding:
     """Check that each name gets the record it promises; the registry checks the types."""
     found = []
     for claim in subject.claims:
@@ -55,10 +56,10 @@ def check_results(subject: Subject) -> Seen:
             subject.registry.describe(claim)
             found.append(f"{claim.kind.word} {claim.declared}")
     found += [f"parameters of {label(each)}" for each in subject.networks]
-    return Seen(", ".join(found))
+    return seen(", ".join(found))
 
 
-def check_stable_results(subject: Subject) -> Seen:
+def check_stable_results(subject: Subject) -> Finding:
     """Check that a hook answers the same question the same way twice."""
     asked = 0
     for name, function in _hooks(subject):
@@ -69,10 +70,10 @@ def check_stable_results(subject: Subject) -> Seen:
                 raise CheckError(
                     f"{name}{arguments} returned two different records; a hook must be a pure function"
                 )
-    return Seen(f"{asked} questions, each answered the same twice")
+    return seen(f"{asked} questions, each answered the same twice")
 
 
-def check_foreign_names(subject: Subject) -> Seen:
+def check_foreign_names(subject: Subject) -> Finding:
     """Check that every hook returns None for names that are not its own."""
     asked = 0
     for name, function in _hooks(subject):
@@ -83,7 +84,7 @@ def check_foreign_names(subject: Subject) -> Seen:
                 raise CheckError(
                     f"{name}{arguments} returned {type(found).__name__}, expected None for a name that is not its own"
                 )
-    return Seen(f"None for {asked} foreign names")
+    return seen(f"None for {asked} foreign names")
 
 
 def _foreign(subject: Subject, kind: Kind) -> list[tuple[str, ...]]:

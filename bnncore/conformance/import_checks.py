@@ -12,15 +12,16 @@ from typing import Any
 
 from attrs import asdict
 
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject
+from bnncore.diagnosis.finding import Finding
 
 __all__ = ["check_describing_is_light", "check_import_is_light", "check_import_is_quiet"]
 
 _SECONDS = 120
 
 
-def check_import_is_light(subject: Subject) -> Seen:
+def check_import_is_light(subject: Subject) -> Finding:
     """Check that importing the plugin imports nothing heavy."""
     report, _ = _probe(subject)
     added = _added(report["before"], report["imported"])
@@ -29,20 +30,20 @@ def check_import_is_light(subject: Subject) -> Seen:
             f"importing it imports {added}; import them inside the functions that need them, so that listing "
             "and describing stay quick on a board"
         )
-    return Seen("importing it imports nothing heavy")
+    return seen("importing it imports nothing heavy")
 
 
-def check_import_is_quiet(subject: Subject) -> Seen:
+def check_import_is_quiet(subject: Subject) -> Finding:
     """Check that importing and describing print nothing and change nothing outside the plugin."""
     report, output = _probe(subject)
     if report["changed"]:
         raise CheckError(f"importing it changes {', '.join(report['changed'])}; a plugin must leave them alone")
     if output:
         raise CheckError(f"importing or describing it prints {output[:200]!r}; return or raise instead")
-    return Seen("importing and describing it print and change nothing")
+    return seen("importing and describing it print and change nothing")
 
 
-def check_describing_is_light(subject: Subject) -> Seen:
+def check_describing_is_light(subject: Subject) -> Finding:
     """Check that its hooks import nothing heavy."""
     report, _ = _probe(subject)
     added = _added(report["before"], report["described"])
@@ -50,7 +51,7 @@ def check_describing_is_light(subject: Subject) -> Seen:
         raise CheckError(
             f"its hooks import {added}; they return records, and what needs those packages comes later"
         )
-    return Seen("its hooks import nothing heavy")
+    return seen("its hooks import nothing heavy")
 
 
 def _added(before: list[str], after: list[str]) -> str:

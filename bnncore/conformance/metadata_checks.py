@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject
+from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.index import same_distribution
 from bnncore.discovery.kinds import DATASET, offered_kinds
 
@@ -14,7 +15,7 @@ __all__ = ["check_conflicts", "check_contents", "check_description", "check_name
 _OWN = ("bnncore", "bnncore-hw")
 
 
-def check_names(subject: Subject) -> Seen:
+def check_names(subject: Subject) -> Finding:
     """Check that groups exist, and that names are spelt as bnncore will compare them."""
     groups = [kind.group for kind in offered_kinds() if kind.group]
     for entry in subject.distribution.entry_points:
@@ -29,14 +30,14 @@ def check_names(subject: Subject) -> Seen:
             raise CheckError(f"dataset {claim.declared!r} must be spelt {claim.name!r} in its entry point")
     names = ", ".join(claim.declared for claim in subject.claims)
     if not subject.name.lower().startswith("bnn") and subject.name not in _OWN:
-        return Seen(f"offers {names}; call the distribution bnn-… so that people find it", "note")
-    return Seen(f"offers {names}")
+        return seen(f"offers {names}; call the distribution bnn-… so that people find it", "note")
+    return seen(f"offers {names}")
 
 
-def check_requirements(subject: Subject) -> Seen:
+def check_requirements(subject: Subject) -> Finding:
     """Check that bnncore is required within bounds, and a version of Python is stated."""
     if subject.name in _OWN:
-        return Seen("part of bnncore", "skipped")
+        return seen("part of bnncore", "skipped")
     metadata = subject.distribution.metadata
     requires = subject.distribution.requires or []
     own = [each for each in requires if re.match(r"bnncore\s*([<>=!~(;]|$)", each)]
@@ -49,10 +50,10 @@ def check_requirements(subject: Subject) -> Seen:
         )
     if not metadata["Requires-Python"]:
         raise CheckError("Requires-Python is missing; add requires-python = '>=3.10'")
-    return Seen(f"{own[0]}, Python {metadata['Requires-Python']}")
+    return seen(f"{own[0]}, Python {metadata['Requires-Python']}")
 
 
-def check_description(subject: Subject) -> Seen:
+def check_description(subject: Subject) -> Finding:
     """Check that people can see what it is and what they may do with it."""
     metadata = subject.distribution.metadata
     missing = [key for key in ("Summary",) if not metadata[key]]
@@ -62,14 +63,14 @@ def check_description(subject: Subject) -> Seen:
         raise CheckError(f"metadata lack {' and '.join(missing)}; add them to pyproject.toml")
     readme = metadata.get_payload() or metadata["Description"]  # type: ignore[attr-defined]  # a Message
     if not readme:
-        return Seen("no README in the metadata; its page on the package index will be empty", "note")
-    return Seen(f"{metadata['Summary']} ({metadata['License-Expression'] or metadata['License']})")
+        return seen("no README in the metadata; its page on the package index will be empty", "note")
+    return seen(f"{metadata['Summary']} ({metadata['License-Expression'] or metadata['License']})")
 
 
-def check_contents(subject: Subject) -> Seen:
+def check_contents(subject: Subject) -> Finding:
     """Check that it installs its own packages and nothing beside them."""
     if subject.editable:
-        return Seen("installed as a link to its sources; use --wheel to check what people get", "note")
+        return seen("installed as a link to its sources; use --wheel to check what people get", "note")
     files = subject.distribution.files
     if files is None:
         raise CheckError("its RECORD is missing; reinstall it")
@@ -85,10 +86,10 @@ def check_contents(subject: Subject) -> Seen:
             f"it installs {', '.join(strange)} beside {', '.join(subject.packages)}, where any other "
             "distribution may put the same; keep tests and documents out of the wheel"
         )
-    return Seen(f"{len(files)} files, all in {', '.join(subject.packages)}")
+    return seen(f"{len(files)} files, all in {', '.join(subject.packages)}")
 
 
-def check_conflicts(subject: Subject) -> Seen:
+def check_conflicts(subject: Subject) -> Finding:
     """Check that nobody else who is installed offers the same names."""
     rivals = []
     for claim in subject.claims:
@@ -99,4 +100,4 @@ def check_conflicts(subject: Subject) -> Seen:
                 rivals.append(f"{claim.declared!r} by {other.owner}")
     if rivals:
         raise CheckError(f"also offered: {', '.join(rivals)}; choose another name or uninstall the other one")
-    return Seen("no other installed distribution offers these names")
+    return seen("no other installed distribution offers these names")

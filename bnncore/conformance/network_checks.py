@@ -5,8 +5,9 @@ from __future__ import annotations
 from bnnhw.reference import scores
 from bnnhw.topology import first_difference, matrix_stages
 
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject, label
+from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.names import canonical
 from bnncore.errors import BnnError
 from bnncore.formats.classes import parse_classes
@@ -19,7 +20,7 @@ from bnncore.resources import read_resource, resource_path
 __all__ = ["check_bitstreams", "check_classes", "check_parameters", "check_topologies"]
 
 
-def check_classes(subject: Subject) -> Seen:
+def check_classes(subject: Subject) -> Finding:
     """Check that each dataset has distinct, printable class names, no more than each network has outputs."""
     found = []
     for network in subject.networks:
@@ -27,11 +28,11 @@ def check_classes(subject: Subject) -> Seen:
         classes = parse_classes(read_resource(resource), str(resource_path(resource)), network.topology.outputs)
         found.append(f"{label(network)}: {len(classes)} classes for {network.topology.outputs} outputs")
     if not found:
-        return Seen("offers no dataset or parameters", "skipped")
-    return Seen("; ".join(found))
+        return seen("offers no dataset or parameters", "skipped")
+    return seen("; ".join(found))
 
 
-def check_topologies(subject: Subject) -> Seen:
+def check_topologies(subject: Subject) -> Finding:
     """Check that each topology can be run and stored, with random parameters."""
     found = []
     for topology in subject.topologies:
@@ -43,11 +44,11 @@ def check_topologies(subject: Subject) -> Seen:
         parse_npz(npz_bytes(network), "random parameters", topology)
         found.append(f"{topology.name}: {topology.weights:,} weights, digest {topology.digest[:12]}")
     if not found:
-        return Seen("offers no topology", "skipped")
-    return Seen("; ".join(found))
+        return seen("offers no topology", "skipped")
+    return seen("; ".join(found))
 
 
-def check_bitstreams(subject: Subject) -> Seen:
+def check_bitstreams(subject: Subject) -> Finding:
     """Check that each bitstream's folding fits its topology, and its digest both of them."""
     found = []
     raw = False
@@ -72,17 +73,17 @@ def check_bitstreams(subject: Subject) -> Seen:
             raw = True
         found.append(f"{claim.declared}: {len(matrix_stages(topology))} layers folded, digest {digest[:12]}")
     if not found:
-        return Seen("offers no bitstream", "skipped")
+        return seen("offers no bitstream", "skipped")
     if raw:
-        return Seen("; ".join([*found, "the .bit file has no Xilinx header; is it a placeholder?"]), "note")
-    return Seen("; ".join(found))
+        return seen("; ".join([*found, "the .bit file has no Xilinx header; is it a placeholder?"]), "note")
+    return seen("; ".join(found))
 
 
 # Every .bit file of Xilinx' tools starts with this field: its length, then its content.
 _BIT_HEADER = bytes.fromhex("00090ff00ff00ff00ff000")
 
 
-def check_parameters(subject: Subject) -> Seen:
+def check_parameters(subject: Subject) -> Finding:
     """Check that parameters are whole, for the installed topology, and for the classes of the dataset."""
     found = []
     for network in subject.networks:
@@ -103,5 +104,5 @@ def check_parameters(subject: Subject) -> Seen:
             raise CheckError(f"{label(network)}: {error}") from error
         found.append(f"{label(network)}: {topology.weights:,} weights in {parameters.resource.size:,} bytes")
     if not found:
-        return Seen("offers no parameters", "skipped")
-    return Seen("; ".join(found))
+        return seen("offers no parameters", "skipped")
+    return seen("; ".join(found))

@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from attrs import frozen
-
+from bnncore.diagnosis.finding import Finding, State
 from bnncore.errors import BnnError
 
-__all__ = ["CheckError", "Outcome", "Seen"]
-
-State = Literal["ok", "note", "skipped", "problem"]
+__all__ = ["CheckError", "seen"]
 
 
 class CheckError(BnnError):
     """A plugin that does not hold to something; the message says what was found and what to do."""
 
 
-@frozen
-class Seen:
-    """What a check saw, where nothing is wrong.
+def seen(text: str, state: State = "ok") -> Finding:
+    """Return what a check saw, where nothing is wrong; ``run_check`` writes the check's name into it.
 
-    Attributes:
+    Args:
         text: in words.
         state: ``ok``; ``note`` for what is allowed but should be known before publishing; ``skipped`` where
             there was nothing to check.
     """
-
-    text: str
-    state: Literal["ok", "note", "skipped"] = "ok"
-
-
-@frozen
-class Outcome:
-    """The result of one check.
-
-    Attributes:
-        check: its name, for example ``golden_vectors``.
-        state: ``ok``, ``note``, ``skipped`` or ``problem``.
-        text: what was seen, or what is wrong and what to do.
-    """
-
-    check: str
-    state: State
-    text: str
+    return Finding(state, "", text)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from bnncore.conformance.outcome import CheckError, Seen
+from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject, label
+from bnncore.diagnosis.finding import Finding
 from bnncore.errors import InputError
 from bnncore.pictures.preprocessing import Pipeline
 
@@ -47,7 +48,7 @@ def awkward_pictures() -> Iterator[tuple[str, Image.Image]]:
     yield "turned by EXIF", Image.open(stream)
 
 
-def check_preprocessing(subject: Subject) -> Seen:
+def check_preprocessing(subject: Subject) -> Finding:
     """Check that awkward pictures become inputs of the right shape, and always the same.
 
     A picture that cannot be prepared must be refused with an ``InputError``, and an ordinary one must not.
@@ -70,5 +71,5 @@ def check_preprocessing(subject: Subject) -> Seen:
                 raise CheckError(f"{where} became two different inputs; preprocessing must be a pure function")
             count += 1
     if not subject.networks:
-        return Seen("offers no dataset or parameters", "skipped")
-    return Seen(f"{count} awkward pictures prepared, {refused} refused with a reason")
+        return seen("offers no dataset or parameters", "skipped")
+    return seen(f"{count} awkward pictures prepared, {refused} refused with a reason")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from attrs import evolve
+
 from bnncore.conformance.answer_checks import (
     check_backends,
     check_golden_vectors,
@@ -37,13 +39,13 @@ from bnncore.conformance.network_checks import (
     check_parameters,
     check_topologies,
 )
-from bnncore.conformance.outcome import Outcome, Seen
 from bnncore.conformance.picture_checks import check_preprocessing
 from bnncore.conformance.subject import Subject
+from bnncore.diagnosis.finding import Finding
 
 __all__ = ["CHECKS", "check_distribution", "run_check"]
 
-Check = Callable[[Subject], Seen]
+Check = Callable[[Subject], Finding]
 
 CHECKS: tuple[Check, ...] = (
     check_names,
@@ -74,7 +76,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def check_distribution(name: str) -> Iterator[Outcome]:
+def check_distribution(name: str) -> Iterator[Finding]:
     """Run every check on an installed distribution.
 
     Raises:
@@ -85,12 +87,11 @@ def check_distribution(name: str) -> Iterator[Outcome]:
         yield run_check(check, subject)
 
 
-def run_check(check: Check, subject: Subject) -> Outcome:
-    """Run one check; whatever a plugin raises becomes a problem, not an end."""
+def run_check(check: Check, subject: Subject) -> Finding:
+    """Run one check and name it; whatever a plugin raises becomes a problem, not an end."""
     name = check.__name__.partition("_")[2]
     try:
-        seen = check(subject)
+        return evolve(check(subject), subject=name)
     except Exception as error:
         # A plugin may raise anything; errors of bnncore already say what to do.
-        return Outcome(name, "problem", str(error) or type(error).__name__)
-    return Outcome(name, seen.state, seen.text)
+        return Finding("problem", name, str(error) or type(error).__name__)

@@ -14,14 +14,15 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from bnncore.conformance.outcome import CheckError, Outcome
+from bnncore.conformance.outcome import CheckError
+from bnncore.diagnosis.finding import Finding
 
 __all__ = ["check_wheel"]
 
 _SECONDS = 1800
 
 
-def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Outcome]:
+def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Finding]:
     """Install a wheel in a clean environment, run every check there, uninstall it, and look for leftovers.
 
     Args:
@@ -37,7 +38,7 @@ def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Outcome]:
         if not target.exists():
             raise CheckError(f"{target}: there is no such project folder or wheel")
         wheel = _build(target, place / "dist") if target.is_dir() else target.resolve()
-        yield Outcome("wheel", "ok", f"{wheel.name}, {wheel.stat().st_size:,} bytes")
+        yield Finding("ok", "wheel", f"{wheel.name}, {wheel.stat().st_size:,} bytes")
         python = _environment(place / "environment")
         _run([python, "-m", "pip", "install", "--quiet", *_own(), *extra, str(wheel)], place, "pip install")
         name = wheel.name.split("-")[0]
@@ -46,13 +47,13 @@ def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Outcome]:
         before = _files(place / "environment")
         _run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], place, "pip install")
         for item in _checked(python, name, place):
-            yield Outcome(**item)
+            yield Finding(item["state"], item["check"], item["text"])
         _run(uninstall, place, "pip uninstall")
         left = sorted(_files(place / "environment") - before)
         if left:
-            yield Outcome("uninstall", "problem", f"left behind: {', '.join(left[:5])}")
+            yield Finding("problem", "uninstall", f"left behind: {', '.join(left[:5])}")
         else:
-            yield Outcome("uninstall", "ok", "nothing is left behind")
+            yield Finding("ok", "uninstall", "nothing is left behind")
 
 
 def _build(project: Path, target: Path) -> Path:

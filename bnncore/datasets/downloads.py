@@ -12,6 +12,7 @@ from typing import Any
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile
+from bnncore.extras import missing_extra
 
 __all__ = ["Progress", "fetch"]
 
@@ -35,9 +36,9 @@ def fetch(file: PublishedFile, folder: Path, progress: Progress | None = None) -
         import pooch
         import requests
     except ImportError as error:
-        raise DatasetError(
-            "fetching data sets needs pooch: pip install 'bnncore[data]'. Or download "
-            f"{file.name} yourself and give its path with --from"
+        otherwise = f"Or download {file.name} yourself and give its path with --from"
+        raise missing_extra(
+            "fetching data sets", "pooch", "data", error=DatasetError, otherwise=otherwise
         ) from error
     # It reports each step; the command line has its own words.
     pooch.get_logger().setLevel("WARNING")

@@ -18,6 +18,7 @@ from bnnhw.network import Network
 from bnnhw.topology import Input
 
 from bnncore.errors import BnnError
+from bnncore.extras import missing_extra
 from bnncore.files import read_limited
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.thresholds.absorb import AffineStep
@@ -53,7 +54,7 @@ def read_qonnx(path: Path) -> Network:
     try:
         import onnx
     except ImportError as error:
-        raise BnnError("reading QONNX needs the package onnx: pip install 'bnncore[qonnx]'") from error
+        raise missing_extra("reading QONNX", "onnx", "qonnx") from error
     data = read_limited(path, _LIMIT, BnnError, "the limit for a network")
     try:
         # Weights in other files are not followed: they could be anywhere.

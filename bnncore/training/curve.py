@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnncore.errors import BnnError
+from bnncore.extras import missing_extra
 from bnncore.training.results import Epoch
 
 __all__ = ["write_curve"]
@@ -21,7 +21,7 @@ def write_curve(path: Path, history: Sequence[Epoch]) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BnnError("a learning curve needs matplotlib: pip install 'bnncore[train]'") from error
+        raise missing_extra("a learning curve", "matplotlib", "train") from error
     # Figure and canvas directly: pyplot would keep every figure and choose a screen.
     figure = Figure(figsize=(8, 4.5))
     FigureCanvasAgg(figure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from bnncore.extras import missing_extra
 from bnncore.training.results import Epoch
 
 __all__ = ["BarReporter", "Reporter"]
@@ -30,9 +31,17 @@ class Reporter:
 
 
 class BarReporter(Reporter):
-    """Show each epoch as a bar on standard error, with tqdm where it is installed."""
+    """Show each epoch as a bar on standard error, with tqdm.
+
+    Raises:
+        BnnError: without tqdm.
+    """
 
     def __init__(self) -> None:
+        try:
+            import tqdm  # noqa: F401
+        except ImportError as error:
+            raise missing_extra("a progress bar", "tqdm", "train") from error
         self._bar: Any = None
 
     def note(self, text: str) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from pathlib import Path
 
 from bnncore.errors import ResourceError
+from bnncore.formats.manifest import MANIFEST, parse_manifest
 from bnncore.records import Resource
 
-__all__ = ["MANIFEST", "package_folder", "packaged", "read_resource", "resource_path"]
-
-MANIFEST = "manifest.json"
+__all__ = ["package_folder", "packaged", "read_resource", "resource_path"]
 
 
 def packaged(package: str, path: str) -> Resource:
@@ -94,12 +92,7 @@ def package_folder(package: str) -> Path:
 def _manifest(package: str) -> dict[str, object]:
     path = package_folder(package) / MANIFEST
     try:
-        content = json.loads(path.read_text("utf-8"))
-        files = content["files"]
+        data = path.read_bytes()
     except OSError as error:
         raise ResourceError(f"{path}: cannot be read ({error.strerror or error}); run bnncore pack") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ResourceError(f"{path}: expected JSON with 'files': {error}; run bnncore pack") from error
-    if not isinstance(files, dict):
-        raise ResourceError(f"{path}: expected a mapping in 'files'; run bnncore pack")
-    return files
+    return parse_manifest(data, str(path))

@@ -51,6 +51,7 @@ def command(
 
     from bnncore import evaluation
     from bnncore.datasets import read
+    from bnncore.formats.evaluation import EVALUATION, evaluation_content
 
     if out is not None:
         _make_folder(out)
@@ -61,8 +62,13 @@ def command(
         # On standard error, so that a pipe gets the results alone.
         with click.progressbar(length=len(images), label="classifying", file=sys.stderr) as bar:
             found = evaluation.evaluate(classifier, images, bar.update)
-        content = {"name": name, "topology": classifier.topology.name, "data": str(data), "split": split}
-        content |= found.to_dict()
+        content = evaluation_content(
+            name=name,
+            topology=classifier.topology.name,
+            data=str(data),
+            split=split,
+            figures=found.to_dict(),
+        )
         seen = _was_trained_on(classifier, split)
     # Before anything is printed, so that a pipe that closes early costs nothing.
     if out is not None:
@@ -72,7 +78,7 @@ def command(
     else:
         _print(found, split if seen else None)
     if out is not None:
-        click.echo(f"written: {out}/confusion.png, mistakes.png, evaluation.json", err=as_json)
+        click.echo(f"written: {out}/confusion.png, mistakes.png, {EVALUATION}", err=as_json)
 
 
 def _was_trained_on(classifier: Classifier, split: str) -> bool:
@@ -117,11 +123,10 @@ def _make_folder(out: Path) -> None:
 
 
 def _write(out: Path, content: dict[str, Any], found: Evaluation, images: LabelledImages) -> None:
-    import json
-
     from bnncore.evaluation.show import confusion_picture, contact_sheet
     from bnncore.files import write_atomically
+    from bnncore.formats.evaluation import EVALUATION, evaluation_bytes
 
     confusion_picture(found).save(out / "confusion.png")
     contact_sheet(found, images).save(out / "mistakes.png")
-    write_atomically(out / "evaluation.json", (json.dumps(content, indent=2) + "\n").encode())
+    write_atomically(out / EVALUATION, evaluation_bytes(content))

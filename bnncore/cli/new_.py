@@ -8,6 +8,7 @@ import click
 
 from bnncore import registry
 from bnncore.discovery.kinds import offered_kinds
+from bnncore.formats.card import CARD
 from bnncore.publishing.scaffold import NewProject, classes_of, write_project
 
 __all__ = ["command"]
@@ -91,7 +92,7 @@ def _steps(folder: Path, package: Path, kind: str, topology: str, images: Path |
     if kind in ("dataset", "parameters"):
         steps.append(f"bnncore train --images {images or 'pictures/'} --topology {topology} --out trained/")
         steps.append(f"bnncore pack {folder} trained/")
-        steps.append(f"edit {package / 'card.json'}: source and licences")
+        steps.append(f"edit {package / CARD}: source and licences")
         steps.append(f"bnncore pack {folder}")
     if kind == "bitstream":
         steps.append(f"bnncore pack {folder} --bit my.bit --hwh my.hwh")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bnncore.cli.output import json_option, print_json, table
 
+if TYPE_CHECKING:
+    from bnncore.formats.card import Metric
+
 __all__ = ["command"]
+
+_LIMIT = 2**24
 
 
 @click.command("pack")
@@ -45,7 +49,8 @@ def command(
     manifest.json is written anew.
     """
     from bnncore.files import write_atomically
-    from bnncore.publishing.pack import find_package, write_manifest
+    from bnncore.formats.manifest import write_manifest
+    from bnncore.publishing.pack import find_package
 
     package = find_package(project)
     for given, name in ((bit, "design.bit"), (hwh, "design.hwh")):
@@ -63,9 +68,10 @@ def command(
 
 def _pack(package: Path, parameters: Path, topology: str | None, into: str, metrics: Path | None) -> None:
     from bnncore import ParameterError, load
-    from bnncore.formats.classes import read_classes
-    from bnncore.formats.npz import read_npz
-    from bnncore.publishing.pack import CLASSES, RECIPE, WEIGHTS, pack_network, pack_recipe
+    from bnncore.formats.classes import CLASSES, read_classes
+    from bnncore.formats.npz import WEIGHTS, read_npz
+    from bnncore.formats.recipe import RECIPE
+    from bnncore.publishing.pack import pack_network, pack_recipe
 
     if (parameters / WEIGHTS).is_file():
         parameters /= WEIGHTS
@@ -87,32 +93,11 @@ def _pack(package: Path, parameters: Path, topology: str | None, into: str, metr
         pack_recipe(package, recipe)
 
 
-def _metrics(path: Path | None) -> Any:
+def _metrics(path: Path | None) -> tuple[Metric, ...] | None:
     from bnncore import ParameterError
-    from bnncore.formats.card import Metric
+    from bnncore.files import read_limited
+    from bnncore.formats.evaluation import parse_metrics
 
     if path is None:
         return None
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if isinstance(content, dict):
-            content = [_accuracy(content)]
-        return [Metric(**each) for each in content]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ParameterError(
-            f"{path}: expected the evaluation.json of bnncore evaluate --out, or a JSON list of metrics: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-
-
-def _accuracy(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return the metric that a card states of an evaluation; of the data's path only the last name."""
-    data = f"{Path(evaluation['data']).name}, {evaluation['split']}"
-    return {
-        "name": "accuracy",
-        "value": evaluation["accuracy"],
-        "samples": evaluation["samples"],
-        "data": data,
-        "method": "bnncore evaluate",
-        "topology": evaluation["topology"],
-    }
+    return parse_metrics(read_limited(path, _LIMIT, ParameterError, "this is no list of figures"), str(path))

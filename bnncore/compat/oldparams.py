@@ -14,6 +14,7 @@ from bnncore.classifier import Classifier
 from bnncore.discovery.names import canonical, is_name
 from bnncore.errors import BackendError, ParameterError, PluginError, UnknownNameError
 from bnncore.files import read_limited
+from bnncore.formats.classes import CLASSES
 
 __all__ = ["Found", "available", "find", "open_found", "read_old_classes"]
 
@@ -110,7 +111,7 @@ def read_old_classes(folder: Path) -> list[str]:
     Raises:
         ParameterError: if it cannot be read.
     """
-    path = folder / "classes.txt"
+    path = folder / CLASSES
     data = read_limited(path, _CLASSES_LIMIT, ParameterError, "this is no list of class names")
     return [line.strip() for line in data.decode("utf-8-sig", "replace").splitlines()]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from bnncore.conformance.outcome import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 from bnncore.errors import ResourceError
-from bnncore.resources import MANIFEST, package_folder, packaged, read_resource
+from bnncore.formats.manifest import MANIFEST, parse_manifest
+from bnncore.resources import package_folder, packaged, read_resource
 
 __all__ = ["check_manifest", "check_resources"]
 
@@ -51,7 +50,7 @@ def check_manifest(subject: Subject) -> Finding:
             continue
         if not path.is_file():
             continue
-        for name in json.loads(path.read_text("utf-8"))["files"]:
+        for name in parse_manifest(path.read_bytes(), str(path)):
             try:
                 read_resource(packaged(package, name))
             except ResourceError as error:

@@ -22,7 +22,7 @@ from bnnhw.topology import Folding, FoldingLayer, MatrixStage, Topology, matrix_
 
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
-from bnncore.formats.classes import check_classes, read_classes
+from bnncore.formats.classes import CLASSES, check_classes, classes_bytes, read_classes
 
 __all__ = ["read_binparam", "write_binparam"]
 
@@ -55,7 +55,7 @@ def read_binparam(
     if not directory.is_dir():
         raise ParameterError(f"{directory}: expected a binparam directory, found none there")
     if classes is None:
-        names = read_classes(directory / "classes.txt", topology.outputs)
+        names = read_classes(directory / CLASSES, topology.outputs)
     else:
         names = check_classes(classes, "classes", topology.outputs)
     matrices = matrix_stages(topology)
@@ -101,7 +101,7 @@ def write_binparam(directory: Path, network: Network, folding: Folding, classes:
                 thresholds = words.thresholds[pe].astype("<i8")
                 if thresholds.size:
                     (target / f"{number}-{pe}-thres.bin").write_bytes(thresholds.tobytes())
-        (target / "classes.txt").write_bytes(("\n".join(names) + "\n").encode())
+        (target / CLASSES).write_bytes(classes_bytes(names))
         target.replace(directory)
 
 

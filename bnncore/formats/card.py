@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from bnncore.errors import ResourceError
 
-__all__ = ["CARD", "Card", "Metric", "parse_card"]
+__all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card"]
 
 CARD = "card.json"
 
@@ -94,7 +94,7 @@ def parse_card(data: bytes, where: str) -> Card:
             MappingProxyType(dict(content.pop(key))) for key in ("licenses", "recipe", "networks")
         )
         card = Card(metrics=metrics, licenses=licenses, recipe=recipe, networks=networks, **content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResourceError(f"{where}: not a card: {type(error).__name__}: {error}") from error
     for key in ("title", "description", "source"):
         if not isinstance(getattr(card, key), str):
@@ -102,7 +102,34 @@ def parse_card(data: bytes, where: str) -> Card:
     for kind in ("weights", "data"):
         if not isinstance(card.licenses.get(kind), str):
             raise ResourceError(f"{where}: licenses must name the licence of the {kind}")
-    for metric in card.metrics:
-        if not isinstance(metric.value, (int, float)) or not isinstance(metric.samples, int):
-            raise ResourceError(f"{where}: metric {metric.name!r} needs a number and a sample count")
+    try:
+        for metric in card.metrics:
+            check_metric(metric)
+    except TypeError as error:
+        raise ResourceError(f"{where}: {error}") from error
     return card
+
+
+def card_bytes(card: Card) -> bytes:
+    """Return the bytes of a ``card.json``; ``parse_card`` reads them back."""
+    content = {
+        "title": card.title,
+        "description": card.description,
+        "source": card.source,
+        "licenses": dict(card.licenses),
+        "metrics": [asdict(metric) for metric in card.metrics],
+        "recipe": dict(card.recipe),
+        "networks": {name: dict(figures) for name, figures in sorted(card.networks.items())},
+    }
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def check_metric(metric: Metric) -> Metric:
+    """Return a metric if its figures are numbers.
+
+    Raises:
+        TypeError: if they are not.
+    """
+    if not isinstance(metric.value, (int, float)) or not isinstance(metric.samples, int):
+        raise TypeError(f"metric {metric.name!r} needs a number and a sample count")
+    return metric

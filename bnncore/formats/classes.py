@@ -8,7 +8,9 @@ from pathlib import Path
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
 
-__all__ = ["check_classes", "parse_classes", "read_classes"]
+__all__ = ["CLASSES", "check_classes", "classes_bytes", "parse_classes", "read_classes"]
+
+CLASSES = "classes.txt"
 
 _MAX_BYTES = 2**20
 _LIMIT_OF = "this is no list of class names"
@@ -47,6 +49,15 @@ def parse_classes(data: bytes, where: str, outputs: int | None = None) -> tuple[
     while lines and not lines[-1]:
         lines.pop()
     return check_classes(lines, where, outputs)
+
+
+def classes_bytes(names: Iterable[str]) -> bytes:
+    """Return the bytes of a ``classes.txt``; ``parse_classes`` reads them back.
+
+    Args:
+        names: that ``check_classes`` takes. Blanks around one are lost.
+    """
+    return "".join(f"{name}\n" for name in names).encode()
 
 
 def check_classes(names: Iterable[str], where: str, outputs: int | None = None) -> tuple[str, ...]:

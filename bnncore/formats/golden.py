@@ -14,7 +14,9 @@ from bnncore.errors import ParameterError
 from bnncore.files import write_atomically
 from bnncore.formats.archive import open_archive
 
-__all__ = ["parse_golden", "write_golden"]
+__all__ = ["GOLDEN", "golden_bytes", "parse_golden", "write_golden"]
+
+GOLDEN = "golden.npz"
 
 # Bytes of one array; a few dozen vectors are enough for a selftest.
 _LIMIT = 2**26
@@ -42,11 +44,21 @@ def parse_golden(
     return inputs, scores
 
 
-def write_golden(path: Path, inputs: npt.NDArray[np.uint8], scores: npt.NDArray[np.int32]) -> None:
-    """Write golden vectors; inputs must be the project's own, not a publisher's pictures."""
+def golden_bytes(inputs: npt.NDArray[np.uint8], scores: npt.NDArray[np.int32]) -> bytes:
+    """Return the bytes of golden vectors; ``parse_golden`` reads them back.
+
+    Args:
+        inputs: uint8 [N, *input shape]; the project's own, not a publisher's pictures.
+        scores: int32 [N, outputs], of the reference.
+    """
     buffer = io.BytesIO()
     np.savez_compressed(buffer, inputs=inputs, scores=scores)
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def write_golden(path: Path, inputs: npt.NDArray[np.uint8], scores: npt.NDArray[np.int32]) -> None:
+    """Write golden vectors; see ``golden_bytes``."""
+    write_atomically(path, golden_bytes(inputs, scores))
 
 
 def _check(where: str, name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

@@ -31,7 +31,9 @@ from bnncore.files import read_limited, write_atomically
 from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
 
-__all__ = ["NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
+__all__ = ["WEIGHTS", "NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
+
+WEIGHTS = "weights.npz"
 
 _FORMAT = "bnncore-parameters"
 _VERSION = 1

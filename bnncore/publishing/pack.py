@@ -5,7 +5,6 @@ Everything that ``packaged`` and the checks rely on is written here and nowhere 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,37 +17,24 @@ from bnnhw.reference import scores
 from bnnhw.topology import Input, Topology
 
 from bnncore.errors import ParameterError, ResourceError
-from bnncore.files import fingerprint, read_limited, write_atomically
-from bnncore.formats.card import CARD, Card, Metric, parse_card
-from bnncore.formats.classes import read_classes
-from bnncore.formats.golden import write_golden
-from bnncore.formats.npz import npz_bytes, read_npz
+from bnncore.files import read_limited, write_atomically
+from bnncore.formats.card import CARD, Metric, card_bytes, parse_card
+from bnncore.formats.classes import CLASSES, read_classes
+from bnncore.formats.golden import GOLDEN, write_golden
+from bnncore.formats.manifest import write_manifest
+from bnncore.formats.npz import WEIGHTS, npz_bytes, read_npz
 from bnncore.formats.recipe import RECIPE, parse_entries, recipe_bytes
-from bnncore.resources import MANIFEST
 
 __all__ = [
-    "CARD",
-    "CLASSES",
-    "GOLDEN",
-    "RECIPE",
-    "WEIGHTS",
-    "card_bytes",
     "find_package",
     "golden_inputs",
     "network_figures",
     "pack_network",
     "pack_recipe",
-    "write_manifest",
 ]
 
-WEIGHTS = "weights.npz"
-GOLDEN = "golden.npz"
-CLASSES = "classes.txt"
 
 _TEXT_LIMIT = 2**24
-
-# Python's own files are covered by the wheel's RECORD.
-_NOT_DATA = {".py", ".pyi", ".pyc", ".pyo", ".typed"}
 
 
 def find_package(project: Path) -> Path:
@@ -166,41 +152,6 @@ def golden_inputs(given: Input, count: int = 16, seed: int = 0) -> npt.NDArray[n
         coarse = rng.integers(0, 256, (-(-height // grain), -(-width // grain), channels), np.uint8)
         pictures.append(coarse.repeat(grain, axis=0).repeat(grain, axis=1)[:height, :width])
     return np.stack(pictures[:count]).reshape(count, *given.shape)
-
-
-def card_bytes(card: Card) -> bytes:
-    """Return the bytes of a ``card.json``; ``parse_card`` reads them back."""
-    content = {
-        "title": card.title,
-        "description": card.description,
-        "source": card.source,
-        "licenses": dict(card.licenses),
-        "metrics": [attrs.asdict(metric) for metric in card.metrics],
-        "recipe": dict(card.recipe),
-        "networks": {name: dict(figures) for name, figures in sorted(card.networks.items())},
-    }
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def write_manifest(package: Path) -> dict[str, dict[str, int | str]]:
-    """Write ``manifest.json``: size and SHA-256 of every data file of a package.
-
-    Returns:
-        What it lists, for example ``{"weights.npz": {"size": 1, "sha256": "…"}}``.
-
-    Raises:
-        ResourceError: if a file cannot be read.
-    """
-    files: dict[str, dict[str, int | str]] = {}
-    for path in sorted(package.rglob("*")):
-        name = path.relative_to(package).as_posix()
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
-        if hidden or name == MANIFEST or path.suffix in _NOT_DATA or not path.is_file():
-            continue
-        files[name] = fingerprint(path, ResourceError)._asdict()
-    text = json.dumps({"files": files}, indent=2, ensure_ascii=False)
-    write_atomically(package / MANIFEST, f"{text}\n".encode())
-    return files
 
 
 def _check_topology(weights: Path, topology: Topology) -> None:

@@ -198,7 +198,10 @@ def _bounds(claims: Sequence[Claim]) -> list[str]:
 
 
 def _write_data(package: Path, project: NewProject, registry: Registry) -> None:
-    from bnncore.publishing.pack import CARD, CLASSES, card_bytes, pack_network, write_manifest
+    from bnncore.formats.card import CARD, card_bytes
+    from bnncore.formats.classes import CLASSES, classes_bytes
+    from bnncore.formats.manifest import write_manifest
+    from bnncore.publishing.pack import pack_network
     from bnncore.publishing.random_network import random_network
     from bnncore.resources import read_resource
 
@@ -213,7 +216,7 @@ def _write_data(package: Path, project: NewProject, registry: Registry) -> None:
         if project.kind == "parameters":
             classes = read_resource(registry.dataset(project.dataset).classes)
         else:
-            classes = ("\n".join(project.classes) + "\n").encode()
+            classes = classes_bytes(project.classes)
         write_atomically(package / CLASSES, classes)
         write_atomically(package / CARD, card_bytes(_card(project)))
         pack_network(package, random_network(registry.topology(project.topology)))

@@ -13,13 +13,14 @@ from attrs import evolve, frozen
 from bnncore import get, registry
 from bnncore.errors import BnnError
 from bnncore.extras import torch_missing
+from bnncore.formats.npz import WEIGHTS
 from bnncore.formats.recipe import Recipe
 from bnncore.resources import packaged, read_resource
 from bnncore.spelling import argument
 from bnncore.training.data import TrainingData
 from bnncore.training.progress import Reporter
 from bnncore.training.recipes import default_recipe, plugin_recipe, read_recipe, related_dataset
-from bnncore.training.run_files import CURVE, WEIGHTS
+from bnncore.training.run_files import CURVE
 
 if TYPE_CHECKING:
     from bnnhw.network import Network

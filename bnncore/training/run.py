@@ -16,14 +16,15 @@ from bnnhw.topology import Topology
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
 from bnncore.files import write_atomically
-from bnncore.formats.npz import write_npz
+from bnncore.formats.classes import CLASSES, classes_bytes
+from bnncore.formats.npz import WEIGHTS, write_npz
 from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, recipe_bytes
 from bnncore.spelling import argument
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.loop import Trainer
 from bnncore.training.progress import Reporter
 from bnncore.training.results import Epoch, Outcome
-from bnncore.training.run_files import CHECKPOINT, CLASSES, METRICS, WEIGHTS
+from bnncore.training.run_files import CHECKPOINT, METRICS
 from bnncore.training.trainable import TrainableNetwork
 
 __all__ = ["train"]
@@ -128,7 +129,7 @@ def train(
     network = _exported(trainer.network, data)
     write_npz(out / WEIGHTS, network, data.classes or None)
     if data.classes:
-        write_atomically(out / CLASSES, ("\n".join(data.classes) + "\n").encode())
+        write_atomically(out / CLASSES, classes_bytes(data.classes))
     entry = RecipeEntry(
         recipe=recipe,
         seed=seed,

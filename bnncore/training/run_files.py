@@ -3,15 +3,13 @@
 ``checkpoint.pt`` is written after every epoch, with ``metrics.json``; at the end, and when the user stops the run,
 come ``weights.npz`` (with the classes), ``classes.txt`` and ``recipe.json``, and ``curve.png`` after those. Teachers
 have a folder each, ``teacher-0`` and so on; a run that this one starts from has ``initial``; cross-validation has
-``fold-0`` and so on.
+``fold-0`` and so on. What has a format of its own is named there, in ``bnncore.formats``.
 """
 
 from __future__ import annotations
 
-__all__ = ["CHECKPOINT", "CLASSES", "CURVE", "METRICS", "WEIGHTS"]
+__all__ = ["CHECKPOINT", "CURVE", "METRICS"]
 
 CHECKPOINT = "checkpoint.pt"
-CLASSES = "classes.txt"
 CURVE = "curve.png"
 METRICS = "metrics.json"
-WEIGHTS = "weights.npz"

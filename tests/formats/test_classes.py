@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnncore.errors import ParameterError
-from bnncore.formats.classes import check_classes, parse_classes, read_classes
+from bnncore.formats.classes import check_classes, classes_bytes, parse_classes, read_classes
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,15 @@ def test_any_bytes_give_names_or_the_one_error(data: bytes) -> None:
     assert 1 <= len(names) <= 5
     assert len(set(names)) == len(names)
     assert all(name == name.strip() != "" for name in names)
+
+
+def takes(names: list[str]) -> bool:
+    try:
+        return check_classes(names, "names") == tuple(name.strip() for name in names)
+    except ParameterError:
+        return False
+
+
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=5).filter(takes))
+def test_names_are_read_back_as_they_were_written(names: list[str]) -> None:
+    assert parse_classes(classes_bytes(names), "c.txt") == tuple(names)

@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bnnhw import reference
 from bnnhw.topology import Dense, Input, Topology
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import random_batch, random_network, seeds, topologies
 
 from bnncore.errors import ParameterError
-from bnncore.formats.golden import parse_golden, write_golden
+from bnncore.formats.golden import golden_bytes, parse_golden, write_golden
 
 TOPOLOGY = Topology(name="t", input=Input(height=2, width=3, channels=3), layers=(Dense(outputs=4),))
 
@@ -37,6 +41,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     inputs, scores = parse_golden((tmp_path / "new" / "golden.npz").read_bytes(), "golden.npz", TOPOLOGY)
     assert np.array_equal(inputs, given["inputs"])
     assert np.array_equal(scores, given["scores"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(topologies(), seeds, st.integers(1, 4))
+def test_the_scores_of_any_network_are_read_back(topology: Topology, seed: int, count: int) -> None:
+    given_inputs = random_batch(topology, seed, count)
+    given_scores = reference.scores(random_network(topology, seed), given_inputs)
+    inputs, scores = parse_golden(golden_bytes(given_inputs, given_scores), "g.npz", topology)
+    assert np.array_equal(inputs, given_inputs)
+    assert np.array_equal(scores, given_scores)
 
 
 @pytest.mark.parametrize(

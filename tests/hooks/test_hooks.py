@@ -14,9 +14,9 @@ import bnncore
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.discovery.kinds import DATASET, offered_kinds
 from bnncore.discovery.source import hook_names
-from bnncore.formats.card import Card
+from bnncore.formats.card import Card, card_bytes
 from bnncore.hookspecs import Hooks
-from bnncore.publishing.pack import card_bytes, golden_inputs, pack_network
+from bnncore.publishing.pack import golden_inputs, pack_network
 from bnncore.publishing.random_network import random_network
 
 CARD = Card(

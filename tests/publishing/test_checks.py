@@ -14,7 +14,7 @@ import bnncore
 from bnncore.conformance import CHECKS, Subject
 from bnncore.conformance.suite import run_check
 from bnncore.discovery import kinds
-from bnncore.publishing.pack import write_manifest
+from bnncore.formats.manifest import write_manifest
 
 DATASET = ("shapes", "--topology", "tinynet", "--classes", "round,square,long")
 BITSTREAM = ("card", "--kind", "bitstream", "--topology", "tinynet")

@@ -15,16 +15,15 @@ from click.testing import CliRunner
 
 from bnncore import ParameterError, ResourceError
 from bnncore.cli import cli
-from bnncore.formats.card import Card, Metric, parse_card
+from bnncore.formats.card import Card, Metric, card_bytes, parse_card
 from bnncore.formats.golden import parse_golden
+from bnncore.formats.manifest import write_manifest
 from bnncore.formats.npz import read_npz, write_npz
 from bnncore.publishing.pack import (
-    card_bytes,
     find_package,
     golden_inputs,
     pack_network,
     pack_recipe,
-    write_manifest,
 )
 from bnncore.publishing.random_network import random_network
 

@@ -77,7 +77,7 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def plugin(install, tmp_path: Path) -> Path:
     """Install a dataset with a recipe, its own topology, and weights that know nothing."""
-    from bnncore.publishing.pack import write_manifest
+    from bnncore.formats.manifest import write_manifest
     from bnncore.publishing.random_network import random_network
 
     entry = {TOPOLOGY.group: {"tiny": "bnn_shades"}, DATASET.group: {"shades": "bnn_shades"}}

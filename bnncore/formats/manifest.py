@@ -1,0 +1,68 @@
+"""``manifest.json``: size and SHA-256 of every data file of a plugin's package.
+
+    {"files": {"weights.npz": {"size": 209646, "sha256": "…"}, "second/weights.npz": {…}}}
+
+A plugin's records state a file by what stands here (``bnncore.packaged``), so that nobody copies digests by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from bnncore.errors import ResourceError
+from bnncore.files import fingerprint, write_atomically
+
+__all__ = ["MANIFEST", "manifest_bytes", "parse_manifest", "write_manifest"]
+
+MANIFEST = "manifest.json"
+
+# Python's own files are covered by the wheel's RECORD.
+_NOT_DATA = {".py", ".pyi", ".pyc", ".pyo", ".typed"}
+
+
+def parse_manifest(data: bytes, where: str) -> dict[str, object]:
+    """Return what the bytes of a ``manifest.json`` list, by path; ``where`` names it in errors.
+
+    An entry is checked by who uses it, so that one that is wrong harms no other.
+
+    Raises:
+        ResourceError: if it is no manifest.
+    """
+    try:
+        files = json.loads(data)["files"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ResourceError(f"{where}: expected JSON with 'files': {error}; run bnncore pack") from error
+    if not isinstance(files, dict):
+        raise ResourceError(f"{where}: expected a mapping in 'files'; run bnncore pack")
+    return files
+
+
+def manifest_bytes(files: Mapping[str, Mapping[str, int | str]]) -> bytes:
+    """Return the bytes of a ``manifest.json``; ``parse_manifest`` reads them back.
+
+    Args:
+        files: ``size`` and ``sha256`` of each path, which has ``/`` on every system.
+    """
+    return (json.dumps({"files": files}, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write_manifest(package: Path) -> dict[str, dict[str, int | str]]:
+    """Write ``manifest.json`` for the data files that a package has now.
+
+    Returns:
+        What it lists, for example ``{"weights.npz": {"size": 1, "sha256": "…"}}``.
+
+    Raises:
+        ResourceError: if a file cannot be read.
+    """
+    files: dict[str, dict[str, int | str]] = {}
+    for path in sorted(package.rglob("*")):
+        name = path.relative_to(package).as_posix()
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
+        if hidden or name == MANIFEST or path.suffix in _NOT_DATA or not path.is_file():
+            continue
+        files[name] = fingerprint(path, ResourceError)._asdict()
+    write_atomically(package / MANIFEST, manifest_bytes(files))
+    return files

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from bnncore.errors import BnnError
 
-__all__ = ["missing_extra", "torch_missing"]
+__all__ = ["missing_extra"]
 
 Error = TypeVar("Error", bound=BnnError)
 
@@ -34,8 +34,3 @@ def missing_extra(
     hint = f" ({_HINTS[library]})" if library in _HINTS else ""
     way = f". {otherwise}" if otherwise else ""
     return error(f"{what} needs {library}, which is not installed: pip install 'bnncore[{extra}]'{hint}{way}")
-
-
-def torch_missing(what: str) -> BnnError:
-    """Return the error for something that needs PyTorch, for example ``"training"``."""
-    return missing_extra(what, "PyTorch", "train")

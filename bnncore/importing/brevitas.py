@@ -20,7 +20,7 @@ from bnnhw.network import Network
 from bnnhw.topology import Input
 
 from bnncore.errors import BnnError
-from bnncore.extras import torch_missing
+from bnncore.extras import missing_extra
 from bnncore.files import unreadable
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.thresholds.absorb import AffineStep
@@ -80,7 +80,7 @@ def read_brevitas(path: Path, precision: str) -> Network:
     try:
         import torch
     except ImportError as error:
-        raise torch_missing("reading a checkpoint") from error
+        raise missing_extra("reading a checkpoint", "PyTorch", "train") from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

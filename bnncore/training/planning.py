@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from bnncore import get, registry
 from bnncore.errors import BnnError
-from bnncore.extras import torch_missing
+from bnncore.extras import missing_extra
 from bnncore.formats.npz import WEIGHTS
 from bnncore.formats.recipe import Recipe
 from bnncore.resources import packaged, read_resource
@@ -270,4 +270,4 @@ def _folding(topology: Topology) -> Folding:
 def _require_torch() -> None:
     # Looked for, not imported: the import takes seconds.
     if importlib.util.find_spec("torch") is None:
-        raise torch_missing("training")
+        raise missing_extra("training", "PyTorch", "train")

@@ -8,11 +8,14 @@ from bnnhw.topology import Topology
 
 from bnncore import registry
 from bnncore.errors import BnnError, ResourceError
+from bnncore.files import read_limited
 from bnncore.formats.recipe import RECIPE, Augmentation, Recipe, parse_recipe
 from bnncore.resources import packaged, read_resource
 from bnncore.spelling import argument
 
 __all__ = ["default_recipe", "plugin_recipe", "read_recipe", "related_dataset"]
+
+_LIMIT = 2**24
 
 # Images seen in a run of the default recipe: some minutes to an hour on two cores.
 _PASSES = 300_000
@@ -48,10 +51,7 @@ def read_recipe(path: Path, topology: str) -> tuple[Recipe, int]:
     Raises:
         BnnError: if it is none.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BnnError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = read_limited(path, _LIMIT, BnnError, "this is no recipe")
     entry = parse_recipe(data, topology, str(path))
     return entry.recipe, entry.seed
 

@@ -23,7 +23,7 @@ from bnncore.formats.evaluation import parse_metrics
 from bnncore.formats.golden import parse_golden
 from bnncore.formats.manifest import parse_manifest
 from bnncore.formats.npz import read_npz
-from bnncore.formats.recipe import Augmentation, Recipe
+from bnncore.formats.recipe import Augmentation, Recipe, parse_recipe
 from bnncore.resources import read_resource
 
 FROZEN = Path(__file__).parent / "frozen"
@@ -129,30 +129,31 @@ RECIPE = Recipe(
     batch_size=50,
     learning_rate=0.01,
     norm_learning_rate=0.001,
-    hold=4,
+    plateau=4,
     warmup=0.1,
-    relaxed=6,
+    real_weight_epochs=6,
     estimator="approx",
     momentum=0.2,
-    settle=500,
+    recalibration=500,
     label_smoothing=0.05,
     augmentation=Augmentation(flip_horizontal=True, shift=2, rotate=5.0, colour=0.25, cutout=3),
     mixup=0.3,
     splits=("train", "test"),
     validation=10,
     precision="bfloat16",
-    initial=Recipe(topology="frozen-w1a1", epochs=3, relaxed=1),
-    teacher=Recipe(topology="frozen-w1a1", epochs=2, hold=1, initial="cifar10"),
+    initial=Recipe(topology="frozen-w1a1", epochs=3, real_weight_epochs=1),
+    teacher=Recipe(topology="frozen-w1a1", epochs=2, plateau=1, initial="cifar10"),
     teachers=2,
     distillation=0.75,
-    softness=3.5,
+    temperature=3.5,
 )
 
 
 def test_a_recipe_has_its_values() -> None:
-    entry = json.loads(read("recipe.json"))["frozen-w1a1"]
-    assert (entry["seed"], entry["threads"]) == (7, 2)
-    assert Recipe.from_dict(entry["recipe"]) == RECIPE
+    """Four of its fields had other names then."""
+    entry = parse_recipe(read("recipe.json"), "frozen-w1a1", "recipe.json")
+    assert (entry.seed, entry.threads) == (7, 2)
+    assert entry.recipe == RECIPE
 
 
 def test_a_card_has_its_values() -> None:

@@ -20,6 +20,7 @@ PACKAGE = Path(bnncore.__file__).parent
         ("evaluation.json", "evaluation"),
         ("golden.npz", "golden"),
         ("manifest.json", "manifest"),
+        ("recipe.json", "recipe"),
         ("weights.npz", "npz"),
     ],
 )

@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from batches import random_batch
 from bnnhw import reference
 from bnnhw.topology import Dense, Input, Topology
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import random_batch, random_network, seeds, topologies
+from strategies import seeds, topologies
 
 from bnncore.errors import ParameterError
 from bnncore.formats.golden import golden_bytes, parse_golden, write_golden
+from bnncore.publishing.random_network import random_network
 
 TOPOLOGY = Topology(name="t", input=Input(height=2, width=3, channels=3), layers=(Dense(outputs=4),))
 
@@ -46,7 +48,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 @settings(max_examples=30, deadline=None)
 @given(topologies(), seeds, st.integers(1, 4))
 def test_the_scores_of_any_network_are_read_back(topology: Topology, seed: int, count: int) -> None:
-    given_inputs = random_batch(topology, seed, count)
+    given_inputs = random_batch(topology, count, seed)
     given_scores = reference.scores(random_network(topology, seed), given_inputs)
     inputs, scores = parse_golden(golden_bytes(given_inputs, given_scores), "g.npz", topology)
     assert np.array_equal(inputs, given_inputs)

@@ -34,7 +34,7 @@ def test_the_accuracy_of_an_evaluation_is_read_back_exactly(
         classes=("a", "b", "c"),
         confusion=confusion,
         predicted=np.array([answer for _, answer in pairs]),
-        doubt=np.zeros(len(pairs)),
+        margin=np.zeros(len(pairs)),
         seconds=seconds,
         backend="numpy",
     )

@@ -16,8 +16,8 @@ from bnncore.discovery.registry import Registry
 
 
 @pytest.fixture(scope="session")
-def test_data() -> Path:
-    """Return the folder of reference data; skip where it is not at hand."""
+def data_folder() -> Path:
+    """Return what ``BNNCORE_TEST_DATA`` names: a checkout of BNN-PYNQ, or the folder of all reference data."""
     place = TEST_DATA.value
     if not place or not Path(place).is_dir():
         pytest.skip(f"{TEST_DATA} does not name the folder of reference data")
@@ -25,14 +25,43 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def binparams(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with BNN-PYNQ's parameter sets as ``<dataset>/<network>``."""
+def test_data(data_folder: Path) -> Path:
+    """Return the folder of all reference data; skip where there is but a checkout of BNN-PYNQ."""
+    if not (data_folder / "bnn-pynq" / "oracle").is_dir():
+        pytest.skip(f"{TEST_DATA} names a folder without recorded outputs (bnn-pynq/oracle)")
+    return data_folder
+
+
+@pytest.fixture(scope="session")
+def binparams(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with BNN-PYNQ's parameter sets as ``<dataset>/<network>``; tests only read it."""
+    checkout = data_folder / "bnn" / "params"
+    if checkout.is_dir():
+        return checkout
+    archives = sorted((data_folder / "bnn-pynq" / "params").glob("*.tar.xz"))
+    if not archives:
+        pytest.skip(f"{TEST_DATA} names a folder without parameter sets of BNN-PYNQ (bnn/params)")
     target = tmp_path_factory.mktemp("binparams")
-    for archive in sorted((test_data / "bnn-pynq" / "params").glob("*.tar.xz")):
+    for archive in archives:
         with tarfile.open(archive) as file:
             # Distributions' older releases of Python 3.10 and 3.11 have no filters.
             file.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return target
+
+
+@pytest.fixture(scope="session")
+def original_picture(data_folder: Path) -> Callable[[str], Path]:
+    """Return a function from the name of a test picture of BNN-PYNQ to its path."""
+    # A checkout had them in one of two places in the course of its history.
+    folders = [data_folder / place for place in ("bnn-pynq/images", "tests/Test_image", "bnn/Test_image")]
+
+    def find(name: str) -> Path:
+        for folder in folders:
+            if (folder / name).is_file():
+                return folder / name
+        pytest.skip(f"{TEST_DATA} names a folder without BNN-PYNQ's test picture {name}")
+
+    return find
 
 
 @pytest.fixture

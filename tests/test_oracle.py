@@ -110,15 +110,15 @@ def test_the_one_image_rule_follows_from_our_bits(test_data: Path, binparams: Pa
     assert np.array_equal(np.eye(64, dtype=np.int16)[single], expected["details_single"])
 
 
-def test_the_originals_own_digit_is_a_three(test_data: Path, binparams: Path) -> None:
-    data = (test_data / "bnn-pynq" / "images" / "3.image-idx3-ubyte").read_bytes()
+def test_the_originals_own_digit_is_a_three(original_picture: Callable[[str], Path], binparams: Path) -> None:
+    data = original_picture("3.image-idx3-ubyte").read_bytes()
     image = np.frombuffer(data, np.uint8, offset=16).reshape(28, 28)
     for case in LFC:
         assert load(binparams, case).classify(image).label == "3"
 
 
-def test_the_originals_own_record_of_a_deer(test_data: Path, binparams: Path) -> None:
-    record = np.fromfile(test_data / "bnn-pynq" / "images" / "deer.bin", np.uint8)
+def test_the_originals_own_record_of_a_deer(original_picture: Callable[[str], Path], binparams: Path) -> None:
+    record = np.fromfile(original_picture("deer.bin"), np.uint8)
     image = np.ascontiguousarray(record[1:].reshape(3, 32, 32).transpose(1, 2, 0))
     found = load(binparams, "cifar10-cnvW1A1").scores(image[None])
     assert found.tolist() == [[228, 229, 251, 250, 412, 253, 230, 262, 222, 239]]

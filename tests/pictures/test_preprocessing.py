@@ -134,26 +134,27 @@ DEER = {
 
 @pytest.mark.parametrize("network", sorted(DEER))
 def test_the_published_networks_see_the_deer_that_the_original_saw(
-    test_data: Path, binparams: Path, network: str
+    original_picture: Callable[[str], Path], binparams: Path, network: str
 ) -> None:
     with bnncore.load(binparams / "cifar10" / network, backend="numpy") as classifier:
-        found = classifier.classify(test_data / "bnn-pynq" / "images" / "deer.jpg")
+        found = classifier.classify(original_picture("deer.jpg"))
     assert (found.index, found.label) == (4, "Deer")
     assert found.scores.tolist() == DEER[network]
 
 
-def test_the_deer_is_the_same_from_every_source(test_data: Path) -> None:
-    path = test_data / "bnn-pynq" / "images" / "deer.jpg"
+def test_the_deer_is_the_same_from_every_source(original_picture: Callable[[str], Path]) -> None:
+    path = original_picture("deer.jpg")
     expected = original(Image.open(path))
     for source in (path, str(path), path.read_bytes(), Image.open(path), np.asarray(Image.open(path))):
         assert np.array_equal(pipeline(CNV)(source), expected)
 
 
-def test_the_deer_between_its_bars_is_that_of_the_originals_record(test_data: Path) -> None:
+def test_the_deer_between_its_bars_is_that_of_the_originals_record(
+    original_picture: Callable[[str], Path],
+) -> None:
     """Made with black bars, else equal pixel for pixel."""
-    images = test_data / "bnn-pynq" / "images"
-    record = np.fromfile(images / "deer.bin", np.uint8)[1:].reshape(3, 32, 32).transpose(1, 2, 0)
-    found = pipeline(CNV, ("letterbox", {"fill": 0}))(images / "deer.jpg")
+    record = np.fromfile(original_picture("deer.bin"), np.uint8)[1:].reshape(3, 32, 32).transpose(1, 2, 0)
+    found = pipeline(CNV, ("letterbox", {"fill": 0}))(original_picture("deer.jpg"))
     assert np.array_equal(found, record)
 
 

@@ -3,8 +3,8 @@
 >>> import bnncore
 >>> bnncore.names()
 ('cifar10', 'cucumber9', 'mnist_lfc')
->>> bnncore.get("cucumber9").classify("photo.jpg").label
-'2L'
+>>> bnncore.get("cucumber9").classify("examples/cucumber.png").label
+'M'
 
 The same call gives the same integers on a CPU and on a PYNQ board's FPGA. Datasets, networks,
 bitstreams and backends come as installed packages; ``bnncore.hookspecs`` is their contract.
@@ -132,8 +132,8 @@ def get(
         PluginError: if its plugin is broken.
         ParameterError: if its parameters are for another topology.
 
-    >>> bnncore.get("cucumber9").classify("photo.jpg").label
-    '2L'
+    >>> bnncore.get("cucumber9").classify("examples/cucumber.png").label
+    'M'
     """
     options = Options(backend=backend, board=board, threads=threads, bitstreams=bitstreams)
     return open_classifier(registry, name, options, topology=topology, distribution=distribution)
@@ -163,8 +163,8 @@ def load(
     Raises:
         ParameterError: if anything in it is not as it should be; nothing is used then.
 
-    >>> bnncore.load("params/cifar10/cnvW1A1").classify("deer.jpg").label
-    'Deer'
+    >>> bnncore.load("params/cifar10/cnvW1A1").classify("examples/ship.png").label
+    'Ship'
     """
     options = Options(backend=backend, board=board, threads=threads, bitstreams=bitstreams)
     return load_classifier(registry, path, options, topology=topology, classes=classes)

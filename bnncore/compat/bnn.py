@@ -7,7 +7,7 @@ lists the differences. Each old call warns once with today's (``OldCallWarning``
 
 >>> import bnncore.compat.bnn as bnn
 >>> classifier = bnn.CnvClassifier(bnn.NETWORK_CNVW1A1, "cifar10", bnn.RUNTIME_SW)
->>> classifier.class_name(classifier.classify_path("ship.png"))
+>>> classifier.class_name(classifier.classify_path("examples/ship.png"))
 'Ship'
 """
 

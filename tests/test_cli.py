@@ -200,6 +200,7 @@ def test_plugins_shows_conflicts_and_blocks(bnn, pets, install, monkeypatch):
     install("bnn-pets-too", {DATASET.group: {"pets": "bnn_pets_too"}})
     _, out, _ = bnn("plugins", "--json")
     states = {row["distribution"]: row["state"] for row in json.loads(out)["plugins"] if row["name"] == "pets"}
+    assert set(states) == {"bnn-pets", "bnn-pets-too"}
     assert all("conflict" in state for state in states.values())
     monkeypatch.setenv("BNNCORE_DISABLE", "bnn-pets-too")
     bnncore.registry.refresh()

@@ -120,6 +120,7 @@ def test_a_checkpoint_file_is_read(cnv_state, tmp_path, wrapped) -> None:
     torch.save({"state_dict": state, "epoch": 3} if wrapped else state, tmp_path / "best.tar")
     network = read_brevitas(tmp_path / "best.tar", "W1A1")
     expected = from_state_dict(cnv_state(), "W1A1")
+    assert network.topology == expected.topology
     for ours, theirs in zip(network.layers, expected.layers):
         assert np.array_equal(ours.weights, theirs.weights)
         assert np.array_equal(ours.thresholds, theirs.thresholds)

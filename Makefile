@@ -24,6 +24,15 @@ help: ## print these lines
 test: $(VENV)/.tested ## set up everything and run the tests
 	$(BIN)/python -m pytest
 
+.PHONY: quick coverage
+
+quick: $(VENV)/.tested ## run the tests that take no time, for the inner loop; under a minute
+	$(BIN)/python -m pytest -m 'not slow and not outsiders'
+
+coverage: $(VENV)/.tested ## run the tests, and print how much of the code they reach
+	mkdir -p build
+	$(BIN)/python -m pytest --cov
+
 test-outsiders: $(VENV)/.tested ## build third parties' plugins, install them in clean environments and use them
 	$(BIN)/python -m pytest tests/outsiders -m outsiders
 

@@ -7,6 +7,7 @@ import tarfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from variables import TEST_DATA
@@ -45,7 +46,8 @@ def binparams(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     for archive in archives:
         with tarfile.open(archive) as file:
             # Distributions' older releases of Python 3.10 and 3.11 have no filters.
-            file.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            safely: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            file.extractall(target, **safely)
     return target
 
 

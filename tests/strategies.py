@@ -72,7 +72,7 @@ WIDE = Sizes(
 
 
 @st.composite
-def topologies(draw: st.DrawFn, sizes: Sizes = SMALL, **fixed: Any) -> Topology:
+def topologies(draw: st.DrawFn, /, sizes: Sizes = SMALL, **fixed: Any) -> Topology:
     """Draw a topology of any kind; ``fixed`` sets ``Topology``'s attributes."""
     given = fixed.pop("input", None) or Input(
         height=draw(st.integers(1, sizes.side)),

@@ -147,7 +147,7 @@ def test_every_kind_of_source_gives_the_same_answer(classifier: Classifier, tmp_
     picture = pictures()[0]
     path = tmp_path / "p.png"
     picture.save(path)
-    sources = [picture, path, str(path), path.read_bytes(), np.asarray(picture)]
+    sources: list[Any] = [picture, path, str(path), path.read_bytes(), np.asarray(picture)]
     found = [classifier.classify(source).scores.tolist() for source in sources]
     assert found == [found[0]] * len(sources)
 
@@ -285,7 +285,7 @@ def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) ->
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
 def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) -> None:
     """Also what Python does not allocate, and also after answers that nobody keeps."""
-    cpu = pytest.importorskip("bnnhw.cpu.executor", reason="no C kernels", exc_type=Exception)
+    cpu = pytest.importorskip("bnnhw.cpu.executor", reason="no C kernels", exc_type=Exception)  # type: ignore[arg-type]
     given, executor = network.topology.input, cpu.CpuExecutor(network)
     engine = Engine(network.topology, CLASSES, Pipeline(Preprocessing.default(given), given), executor)
     images = random_batch(network.topology, 256, seed=1)
@@ -357,7 +357,8 @@ def test_scores_are_the_exact_integers_of_the_classes(
 
 def test_scores_take_nothing_but_a_batch(classifier: Classifier) -> None:
     batch = random_batch(classifier.topology, 2, seed=1)
-    for wrong in (batch[0], batch.astype(np.float32), batch.tolist(), None, pictures(1)[0]):
+    wrongs: tuple[Any, ...] = (batch[0], batch.astype(np.float32), batch.tolist(), None, pictures(1)[0])
+    for wrong in wrongs:
         with pytest.raises(InputError, match="expected a uint8 array of shape"):
             classifier.scores(wrong)
 
@@ -390,7 +391,7 @@ class Fixed:
         self.closed += 1
 
 
-def predict(row: Sequence[int], output: str, classes: Sequence[str] = "abcde", kind: str = "i4") -> Prediction:
+def predict(row: Sequence[int], output: Any, classes: Sequence[str] = "abcde", kind: str = "i4") -> Prediction:
     """Return what a network of that output says, one and the same alone and in a batch."""
     topology = attrs.evolve(BITS, output=output, layers=(Dense(outputs=len(row)),))
     engine = Engine(
@@ -610,9 +611,12 @@ def test_a_classifier_that_is_dropped_is_freed(file: Path) -> None:
 def test_32_threads_share_one_classifier(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
     real = NumpyExecutor.__init__
-    monkeypatch.setattr(
-        NumpyExecutor, "__init__", lambda self, network: opened.append(1) or real(self, network)
-    )
+
+    def counted(self: NumpyExecutor, network: Network) -> None:
+        opened.append(1)
+        real(self, network)
+
+    monkeypatch.setattr(NumpyExecutor, "__init__", counted)
     classifier = bnncore.load(file, backend="numpy")
     images = pictures(8)
     start = threading.Barrier(32)

@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from click import Context
 from click.testing import CliRunner
 from fixtures.shapes import first, offer, second
 
@@ -34,7 +35,7 @@ def shapes(offer, first, second):
 def test_load_takes_all_but_the_path_by_keyword(tmp_path, first):
     write_npz(tmp_path / "w.npz", random_network(first))
     with pytest.raises(TypeError):
-        bnncore.load(tmp_path / "w.npz", first)
+        bnncore.load(tmp_path / "w.npz", first)  # type: ignore[call-arg]
 
 
 def test_get_and_load_run_alike():
@@ -58,10 +59,10 @@ def test_the_network_of_a_classifier_can_be_had_without_a_backend(shapes, first)
 
 def test_source_is_still_taken_and_warns(shapes):
     with pytest.warns(DeprecationWarning, match="use distribution"):
-        old = bnncore.get("shapes", source="bnn-better")
+        old = bnncore.get("shapes", source="bnn-better")  # type: ignore[call-arg]
     assert old.job.parameters_id == bnncore.get("shapes", distribution="bnn-better").job.parameters_id
     with pytest.raises(TypeError, match="give distribution"):
-        bnncore.get("shapes", source="bnn-better", distribution="bnn-better")
+        bnncore.get("shapes", source="bnn-better", distribution="bnn-better")  # type: ignore[call-arg]
 
 
 def test_a_job_has_its_old_names_and_warns(first):
@@ -69,7 +70,11 @@ def test_a_job_has_its_old_names_and_warns(first):
         return None
 
     job = Job(
-        topology=first, network=lambda: None, parameters_id="x", find_bitstream=find, bitstream_folder=None
+        topology=first,
+        network=lambda: random_network(first),
+        parameters_id="x",
+        find_bitstream=find,
+        bitstream_folder=None,
     )
     with pytest.warns(DeprecationWarning, match="find_bitstream"):
         assert job.bitstream is find
@@ -107,7 +112,7 @@ def test_without_a_card_of_its_own_no_others_figures_are_shown(offer, first):
 
 @pytest.mark.parametrize("name", NETWORK_COMMANDS)
 def test_every_command_that_opens_a_network_takes_the_same_options(name):
-    command = cli.get_command(None, name)
+    command = cli.get_command(Context(cli), name)
     options = {option for each in command.params for option in each.opts}
     wanted = {"--topology", "--distribution", "--backend", "--board", "--threads", "--bitstreams"}
     assert wanted <= options
@@ -116,8 +121,9 @@ def test_every_command_that_opens_a_network_takes_the_same_options(name):
 
 def test_no_other_command_opens_a_network():
     # Those that open one without these options open it for its parameters alone.
-    for name in cli.list_commands(None):
-        options = {option for each in cli.get_command(None, name).params for option in each.opts}
+    context = Context(cli)
+    for name in cli.list_commands(context):
+        options = {option for each in cli.get_command(context, name).params for option in each.opts}
         assert ("--distribution" in options) == (name in NETWORK_COMMANDS)
 
 

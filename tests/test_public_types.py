@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pytest
+from bnnhw.network import Network
 
 # In typing from Python 3.11 on; mypy brings it along for 3.10.
 from typing_extensions import assert_type
@@ -54,6 +55,8 @@ def test_a_classifier(classifier: Classifier) -> None:
     assert_type(classifier.classes, tuple[str, ...])
     assert_type(classifier.topology, bnncore.Topology)
     assert_type(classifier.card, Card | None)
+    assert_type(classifier.network, Network)
+    assert_type(classifier.options, bnncore.Options)
     assert_type(classifier.backend, str)
     assert_type(classifier.selftest(), Selftest)
 
@@ -94,6 +97,12 @@ def test_many_pictures(classifier: Classifier) -> None:
     assert_type(found[:1], Predictions)
     assert_type([each.label for each in found], list[str])
     assert_type(classifier.classify_batch(classifier.preprocess(SHIP)[None]), Predictions)
+    assert_type(classifier.classify_batch(iter([SHIP])), Predictions)
+
+
+def test_a_stream_of_pictures(classifier: Classifier) -> None:
+    assert_type(classifier.classify_stream(iter([SHIP])), Iterator[Prediction])
+    assert_type(next(classifier.classify_stream([SHIP])), Prediction)
 
 
 def test_arrays(classifier: Classifier) -> None:

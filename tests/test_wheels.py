@@ -9,6 +9,7 @@ import sys
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ DATASETS = {
 }
 
 
-def run(*command: str | Path, **options: object) -> str:
+def run(*command: str | Path, **options: Any) -> str:
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False, **options
     )

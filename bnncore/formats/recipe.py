@@ -8,7 +8,7 @@ nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from attrs import asdict, evolve, field, frozen
@@ -69,6 +69,11 @@ class Augmentation:
 
 def _augmentation(given: Augmentation | Mapping[str, Any]) -> Augmentation:
     return given if isinstance(given, Augmentation) else Augmentation(**given)
+
+
+# Not plain tuple, of which type checkers cannot tell what it takes.
+def _splits(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(given)
 
 
 def _nested(given: Any) -> Any:
@@ -159,7 +164,7 @@ class Recipe:
     augmentation: Augmentation = field(factory=Augmentation, converter=_augmentation)
     mixup: float = field(default=0.0, validator=_FRACTION)
     splits: tuple[str, ...] = field(
-        default=("train",), converter=tuple, validator=deep_iterable(in_(("train", "test")))
+        default=("train",), converter=_splits, validator=deep_iterable(in_(("train", "test")))
     )
     validation: int = field(default=0, validator=[instance_of(int), ge(0)])
     precision: Literal["float32", "bfloat16"] = field(default="float32", validator=in_(("float32", "bfloat16")))

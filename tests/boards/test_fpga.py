@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -131,7 +132,7 @@ def test_a_bitstream_for_another_board_of_the_same_part_fits(board: Callable, py
     assert fpga.obstacle(job(find_bitstream=only_z1.get)) is None
 
 
-def altered(**changes: object) -> Callable[[str], Bitstream]:
+def altered(**changes: Any) -> Callable[[str], Bitstream]:
     record = bnncore.registry.bitstream("cnvW1A1", "pynq-z1")
     assert record is not None
     return lambda board: evolve(record, **changes)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compat.conftest import Oracle
 from PIL import Image
 
 from bnncore import BackendError, BnnError, InputError, ParameterError, UnknownNameError
 from bnncore.compat import bnn
 from bnncore.compat.oldcalls import OldCallWarning
-from tests.compat.conftest import Oracle
 
 pytestmark = pytest.mark.filterwarnings("ignore::bnncore.compat.oldcalls.OldCallWarning")
 

@@ -107,7 +107,7 @@ def test_a_wrong_batch_is_named_with_the_reason(python, content, message) -> Non
 
 def test_names_that_are_no_text_are_replaced(python, images) -> None:
     # As text, lists that share lists would be endless.
-    names = [["x"], ["y"]]
+    names: list[object] = [["x"], ["y"]]
     for _ in range(40):
         names = [names, names]
     write_batch(python / "test_batch", data=planes(images[0][:2]), labels=[0, 1], filenames=names)

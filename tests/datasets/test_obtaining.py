@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -297,7 +297,7 @@ class TestUnpacking:
     def test_one_changed_bit_is_noticed(self, tmp_path: Path, kind: str) -> None:
         archive = tmp_path / f"a.tar.{kind}"
         noise = np.random.default_rng(0).bytes(100_000)
-        with tarfile.open(archive, f"w:{kind}") as tar:
+        with tarfile.open(archive, cast(Any, f"w:{kind}")) as tar:
             member = tarfile.TarInfo("noise.bin")
             member.size = len(noise)
             tar.addfile(member, io.BytesIO(noise))
@@ -313,7 +313,7 @@ class TestUnpacking:
     def test_damage_in_the_middle_is_named(self, tmp_path: Path, kind: str) -> None:
         archive = tmp_path / f"a.tar.{kind}"
         noise = np.random.default_rng(0).bytes(2_000_000)  # more than one block of bz2
-        with tarfile.open(archive, f"w:{kind}") as tar:
+        with tarfile.open(archive, cast(Any, f"w:{kind}")) as tar:
             member = tarfile.TarInfo("noise.bin")
             member.size = len(noise)
             tar.addfile(member, io.BytesIO(noise))
@@ -343,9 +343,9 @@ class TestUnpacking:
                 info.linkname = "/etc/passwd"
                 tar.addfile(info)
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
-            info = zipfile.ZipInfo("link")
-            info.external_attr = 0o120777 << 16
-            zipped.writestr(info, "/etc/passwd")
+            link = zipfile.ZipInfo("link")
+            link.external_attr = 0o120777 << 16
+            zipped.writestr(link, "/etc/passwd")
         for number, path in enumerate((archive, tmp_path / "a.zip")):
             unpack(path, tmp_path / str(number))
             assert list((tmp_path / str(number)).iterdir()) == []

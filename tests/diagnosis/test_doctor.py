@@ -11,7 +11,9 @@ from bnncore.diagnosis import doctor
 
 def test_the_chosen_variant_is_shown(monkeypatch):
     pytest.importorskip(
-        "bnnhw.cpu.executor", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
+        "bnnhw.cpu.executor",
+        reason="bnncore-hw was installed without its C kernels",
+        exc_type=Exception,  # type: ignore[arg-type]  # a BackendError
     )
     monkeypatch.setenv("BNNCORE_CPU_ISA", "portable")
     found = doctor._kernels()

@@ -265,19 +265,29 @@ def test_a_siblings_bitstream_is_explained_as_it_is_used(shapes, install, board)
         {kinds.BITSTREAM.group: {"first.pynq-z1": "bnn_bits"}},
         {"bnn_bits/__init__.py": BITSTREAMS.replace("PART", "xc7z020clg400")},
     )
-    for asked in ({"board": "pynq-z2"}, {}):
+    known: dict[str, str] = {"board": "pynq-z2"}
+    for asked in (known, {}):
         if not asked:
             board("Pynq-Z2")
         classifier, choices = agree("shapes", **asked)
         found = chosen(choices, "bitstream")
         assert (found.what, found.owner) == ("first.pynq-z1", "bnn-bits 1.0")
         assert found.reason == "for first on pynq-z1, which has the part of pynq-z2"
-        assert match_bitstream(classifier.job, board_of(classifier.job))[0] == "pynq-z1"
+        running_on = board_of(classifier.job)
+        assert running_on is not None
+        matched = match_bitstream(classifier.job, running_on)
+        assert matched is not None
+        assert matched[0] == "pynq-z1"
 
 
 def test_one_get_reads_the_index_once(shapes, monkeypatch):
     asked = []
-    monkeypatch.setattr(Registry, "index", property(lambda self: asked.append(self) or self._index))
+
+    def index(self: Registry) -> object:
+        asked.append(self)
+        return self._index
+
+    monkeypatch.setattr(Registry, "index", property(index))
     bnncore.registry.rescan()
     bnncore.get("shapes")
     assert len(asked) == 1

@@ -69,7 +69,7 @@ def test_disable_blocks_a_distribution_or_a_name(install, monkeypatch, listed):
     monkeypatch.setenv("BNNCORE_DISABLE", listed)
     index = Index.scan()
     assert "pets" not in index.names(DATASET)
-    assert "BNNCORE_DISABLE" in index.of(DATASET, "pets")[0].blocked
+    assert "BNNCORE_DISABLE" in (index.of(DATASET, "pets")[0].blocked or "")
 
 
 def test_allow_leaves_only_what_it_lists_and_bnncore(install, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -313,10 +314,15 @@ def test_parameters_for_another_topology_name_both_owners_and_the_first_layer(in
 
 
 def test_only_the_files_of_bitstreams_can_be_fetched():
-    file = {"package": "bnn_pets", "path": "w.npz", "size": 1, "sha256": "0" * 64}
+    file: dict[str, Any] = {"package": "bnn_pets", "path": "w.npz", "size": 1, "sha256": "0" * 64}
     for url in (None, "https://example.org/w.npz"):
         resource = bnncore.Resource(**file, url=url)
-        wanted = {"dataset": "pets", "topology": "tiny", "topology_digest": "1" * 64, "resource": resource}
+        wanted: dict[str, Any] = {
+            "dataset": "pets",
+            "topology": "tiny",
+            "topology_digest": "1" * 64,
+            "resource": resource,
+        }
         if url is None:
             assert bnncore.Parameters(**wanted).resource.url is None
             continue

@@ -105,7 +105,7 @@ def test_a_newer_api_level_shows_without_an_import(install):
 
 def test_a_module_that_is_not_there_shows_without_an_import(install):
     install("bnn-gone", {DATASET.group: {"gone": "bnn_gone.plugin"}})
-    assert "reinstall bnn-gone" in read_plugin(claim("gone")).problem
+    assert "reinstall bnn-gone" in (read_plugin(claim("gone")).problem or "")
 
 
 def test_source_that_cannot_be_parsed_is_a_problem(install):
@@ -114,7 +114,7 @@ def test_source_that_cannot_be_parsed_is_a_problem(install):
     )
     reading = read_plugin(claim("typo"))
     assert reading.hooks == ()
-    assert "bnn_typo.py" in reading.problem
+    assert "bnn_typo.py" in (reading.problem or "")
 
 
 def test_hooks_of_an_object_in_a_module_are_unknown(install):

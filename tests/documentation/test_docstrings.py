@@ -36,7 +36,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with bnncore.get("cifar10") as classifier:
         write_binparam(
             tmp_path / "params" / "cifar10" / "cnvW1A1",
-            classifier.job.network(),
+            classifier.network,
             FOLDINGS["cnvW1A1"],
             [name.title() for name in classifier.classes],
         )

@@ -350,9 +350,12 @@ def test_a_member_that_declares_too_much_is_refused_unread(name: str, monkeypatc
     assert len(bomb) < 2**18
     opened = []
     open_member = zipfile.ZipFile.open
-    monkeypatch.setattr(
-        zipfile.ZipFile, "open", lambda self, info: opened.append(info.filename) or open_member(self, info)
-    )
+
+    def noted(self: zipfile.ZipFile, info: zipfile.ZipInfo) -> object:
+        opened.append(info.filename)
+        return open_member(self, info)
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", noted)
     with pytest.raises(ParameterError, match=rf"^w\.npz, member '{name}': expected .* bytes, found {2**24}"):
         parse_npz(bomb, "w.npz")
     assert f"{name}.npy" not in opened

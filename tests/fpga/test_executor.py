@@ -43,7 +43,7 @@ def test_batches_beyond_the_buffers_are_cut_into_pieces(rig: Rig, monkeypatch: p
 
 def test_batch_that_is_no_batch_is_refused_before_the_board_is_touched(rig: Rig) -> None:
     with pytest.raises(InputError, match="expected a uint8 array"):
-        rig.make(random_network(CNV, 1)).scores(np.zeros((1, 6, 4, 3), np.float32))  # type: ignore[arg-type]  # on purpose
+        rig.make(random_network(CNV, 1)).scores(np.zeros((1, 6, 4, 3), np.float32))
     assert rig.board.downloads == 0
 
 

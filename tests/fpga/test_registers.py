@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from batches import random_batch
 from bnnhw.errors import BackendError
@@ -17,7 +18,7 @@ from bnncore.publishing.random_network import random_network
 class Recorder:
     """Registers that are always done, and remember every access."""
 
-    words = None
+    words: npt.NDArray[np.uint32] | None = None
 
     def __init__(self) -> None:
         self.log: list[tuple[int, int]] = []

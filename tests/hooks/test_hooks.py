@@ -6,6 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 from hooks.pages import HOOKS, block, entry_points, page
@@ -74,7 +75,7 @@ def test_every_attribute_of_the_record_is_explained(hook):
     text = page(hook)
     missing = [
         each.name
-        for each in record.__attrs_attrs__
+        for each in attrs.fields(record)
         if f"`{each.name}`" not in text and each.name not in ("name", "topology", "summary")
     ]
     assert not missing
@@ -142,6 +143,7 @@ def test_the_example_of_bnncore_preprocessing(example):
     wide = Image.new("RGB", (90, 30), "white")
     wide.paste("black", (0, 0, 30, 30))
     # Cropped to the middle third, which is white.
+    assert found is not None
     assert Pipeline(found, given)(wide).min() == 255
 
 

@@ -23,7 +23,9 @@ from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.publishing.random_network import random_network
 
 cpu = pytest.importorskip(
-    "bnnhw.cpu.executor", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
+    "bnnhw.cpu.executor",
+    reason="bnncore-hw was installed without its C kernels",
+    exc_type=Exception,  # type: ignore[arg-type]  # a BackendError
 )
 
 # Fewer where a sanitizer slows everything down.

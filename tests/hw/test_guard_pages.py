@@ -15,7 +15,9 @@ from bnnhw.topology import Conv, Dense, Input, Topology
 from bnncore.publishing.random_network import random_network
 
 cpu = pytest.importorskip(
-    "bnnhw.cpu.executor", reason="bnncore-hw was installed without its C kernels", exc_type=Exception
+    "bnnhw.cpu.executor",
+    reason="bnncore-hw was installed without its C kernels",
+    exc_type=Exception,  # type: ignore[arg-type]  # a BackendError
 )
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are guarded with mprotect")

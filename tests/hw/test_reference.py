@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from batches import random_batch
@@ -96,7 +98,7 @@ def test_it_equals_the_plain_evaluator(topology: Topology, seed: int) -> None:
 
 
 @pytest.mark.parametrize("output", ["scores", "bits"])
-def test_no_images_give_no_scores(output: str) -> None:
+def test_no_images_give_no_scores(output: Literal["scores", "bits"]) -> None:
     topology = Topology(
         name="t", input=Input(height=4, width=4), layers=(Conv(outputs=2), Dense(outputs=3)), output=output
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ class Graph:
     """A graph under construction, one node after the other."""
 
     def __init__(self, shape, output: str = "out") -> None:
-        self.nodes, self.constants, self.shape = [], {}, shape
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
+        self.shape = shape
         self.data = "x"
 
     def constant(self, value) -> str:

@@ -16,7 +16,7 @@ from bnncore.notebooks import copy_notebooks
 nbformat = pytest.importorskip("nbformat", reason="running notebooks needs nbclient and ipykernel")
 pytest.importorskip("ipykernel")
 
-from tests.notebooks.execute import NOTEBOOKS, execute  # noqa: E402  # needs what was looked for
+from notebooks.execute import NOTEBOOKS, execute  # noqa: E402  # needs what was looked for
 
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 

@@ -54,7 +54,7 @@ def test_path_bytes_picture_and_array_are_the_same(tmp_path: Path) -> None:
     data = encoded(image, "PNG")
     path = tmp_path / "a picture.png"
     path.write_bytes(data)
-    sources = [path, str(path), data, bytearray(data), memoryview(data), image, np.asarray(image)]
+    sources: list[Any] = [path, str(path), data, bytearray(data), memoryview(data), image, np.asarray(image)]
     for source in sources:
         assert np.array_equal(pixels(open_image(source)), pixels(image))
 
@@ -185,7 +185,8 @@ def test_every_lossless_format_is_read(form: str) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_a_png_is_what_pillow_makes_of_it(mode: str) -> None:
     data = encoded(picture(mode), "PNG")
-    found, expected = open_image(data, upright=False), Image.open(io.BytesIO(data))
+    found = open_image(data, upright=False)
+    expected: Image.Image = Image.open(io.BytesIO(data))
     if mode == "I;16":
         expected = Image.fromarray((np.asarray(expected) >> 8).astype(np.uint8))
     assert (found.mode, found.size, found.tobytes()) == (expected.mode, expected.size, expected.tobytes())
@@ -408,7 +409,7 @@ def test_a_jpeg_decoded_smaller_shows_the_same_picture() -> None:
     data = encoded(picture(width=800, height=400), "JPEG", quality=95)
     found = open_image(data, jpeg_side=100)
     assert found.size == (200, 100)
-    assert np.abs(pixels(found) - pixels(open_image(data).resize((200, 100), Image.BOX))).mean() < 2
+    assert np.abs(pixels(found) - pixels(open_image(data).resize((200, 100), Image.Resampling.BOX))).mean() < 2
 
 
 def test_a_jpeg_decoded_smaller_is_upright() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,7 +151,7 @@ def test_a_shorter_run_has_shorter_phases(bnn, photos, plugin, tmp_path) -> None
 
 
 def test_a_recipe_can_start_from_weights_in_a_package(bnn, photos, plugin, tmp_path) -> None:
-    found = {}
+    found: dict[str, Any] = {}
     for name in ("shades", "bnn_shades/weights.npz"):
         recipe = {"tiny": {"seed": 0, "recipe": {**RECIPE, "initial": name}}}
         (tmp_path / "recipe.json").write_text(json.dumps(recipe))

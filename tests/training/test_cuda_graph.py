@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from attrs import evolve
+from training.test_loop import RECIPE, TINY, files, stripes
 
 from bnncore.training import cuda_graph
 from bnncore.training.cuda_graph import Recorder
 from bnncore.training.run import train
-from tests.training.test_loop import RECIPE, TINY, files, stripes
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA GPU here")
 

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 import pytest
 from PIL import Image
+from training.test_loop import RECIPE, TINY, Interrupt, files, stripes
 
 import bnncore
 from bnncore import training
@@ -17,7 +18,6 @@ from bnncore.errors import BnnError
 from bnncore.formats.binparam import read_binparam
 from bnncore.formats.npz import read_npz
 from bnncore.training import Recipe, TrainingData, initial_network, plan
-from tests.training.test_loop import RECIPE, TINY, Interrupt, files, stripes
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 

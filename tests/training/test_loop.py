@@ -157,6 +157,7 @@ def test_training_can_start_from_integer_parameters(tmp_path) -> None:
     network = trainer.network.double().eval()
     x = network.requires_grad_(False).encode(images, torch.float64)
     for layer in network.layers[:-1]:
+        assert layer.norm is not None
         x = network.activate(layer.norm(layer.accumulate(x)))
     taken_over = torch.tensor(first.layers[-1].weights[:3], dtype=torch.float64) @ x.flatten(1).T
     expected = 2 * reference.scores(first, data.images)[:, :3] - TINY.layers[-2].outputs

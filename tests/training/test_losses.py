@@ -40,7 +40,7 @@ def test_who_answers_as_the_teacher_does_has_nothing_to_learn_from_it() -> None:
     def teacher(_: torch.Tensor) -> torch.Tensor:
         return answer
 
-    loss = Loss(recipe, "scores", [teacher])
+    loss = Loss(recipe, "scores", [teacher])  # type: ignore[list-item]  # called as a network is
     labels = torch.zeros(5, dtype=torch.int64)
     assert loss(answer, labels, torch.empty(0)).item() == pytest.approx(0, abs=1e-6)
     assert loss(-answer, labels, torch.empty(0)).item() > 0.1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from attrs import evolve
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
+from training.test_loop import RECIPE, TINY, Interrupt, files, stripes
 
 from bnncore.training.recalibration import recalibrate
 from bnncore.training.run import train
 from bnncore.training.trainable import TrainableNetwork
-from tests.training.test_loop import RECIPE, TINY, Interrupt, files, stripes
 
 SMALL = Topology(
     name="small",

@@ -6,6 +6,8 @@ keep their values and cannot be read. It computes with the reference, on its own
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from bnnhw.reference import scores
@@ -106,8 +108,8 @@ class VirtualAccelerator:
             simd = design.folding.layers[0].simd
             size = given.height * given.width
             used = -(-size // simd) * simd
-            data = self._memory.read(source, images * -(-used // 64) * 8)
-            bits = np.unpackbits(data.reshape(images, -1), axis=1, bitorder="little")
+            words = self._memory.read(source, images * -(-used // 64) * 8)
+            bits = np.unpackbits(words.reshape(images, -1), axis=1, bitorder="little")
             if bits[:, size:].any():
                 raise ProtocolError("bits after the last pixel are set; thresholds were made for zeros")
             pixels = bits[:, :size] * np.uint8(255)
@@ -126,7 +128,7 @@ class VirtualAccelerator:
         return padded.reshape(-1).view(np.uint8)
 
 
-class MappedRegisters(np.ndarray):  # type: ignore[type-arg]  # numpy 1.21 has no such argument
+class MappedRegisters(np.ndarray):
     """Registers as an array, element by element, as a board that maps its memory gives them."""
 
     accelerator: VirtualAccelerator
@@ -137,8 +139,8 @@ class MappedRegisters(np.ndarray):  # type: ignore[type-arg]  # numpy 1.21 has n
         self.accelerator = accelerator
         return self
 
-    def __setitem__(self, index: int, value: int) -> None:
+    def __setitem__(self, index: Any, value: Any) -> None:
         self.accelerator.write(4 * index, int(value))
 
-    def __getitem__(self, index: int) -> int:
+    def __getitem__(self, index: Any) -> Any:
         return self.accelerator.read(4 * index)

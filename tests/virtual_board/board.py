@@ -6,6 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from virtual_board.accelerator import MappedRegisters, VirtualAccelerator
 from virtual_board.designs import Overlay
 from virtual_board.fabric import Fabric
@@ -74,7 +77,7 @@ class VirtualBoard:
 
 class _Registers:
     def __init__(self, accelerator: VirtualAccelerator, mapped: bool) -> None:
-        self.words = MappedRegisters.of(accelerator) if mapped else None
+        self.words: npt.NDArray[np.uint32] | None = MappedRegisters.of(accelerator) if mapped else None
         self.read = accelerator.read
         self.write = accelerator.write
 

@@ -71,7 +71,7 @@ def settings(board: PynqBoard, folder: Path) -> list[tuple[Any, str, Any]]:
     ]
 
 
-class PynqBoard(Device):
+class PynqBoard(Device):  # type: ignore[misc]  # pynq has no types
     """A board for pynq; make it ``pynq.Device.active_device``.
 
     Args:

@@ -266,6 +266,7 @@ def test_a_stream_answers_the_first_picture_before_it_takes_the_second(classifie
     assert taken == [0]
 
 
+@pytest.mark.slow
 def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) -> None:
     images = random_batch(classifier.topology, 256, seed=1)
     stream = classifier.classify_stream(images[i % 256] for i in range(20_000))
@@ -282,6 +283,7 @@ def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) ->
     assert peak < 2**22
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
 def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) -> None:
     """Also what Python does not allocate, and also after answers that nobody keeps."""

@@ -16,6 +16,8 @@ import bnncore
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.formats.binparam import read_binparam
 
+pytestmark = pytest.mark.slow
+
 Answers = Callable[[str], list[bnncore.Prediction]]
 
 CNV = ["cifar10-cnvW1A1", "cifar10-cnvW1A2", "cifar10-cnvW2A2"]

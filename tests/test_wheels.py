@@ -15,6 +15,8 @@ import pytest
 
 import bnncore
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECTS = {
     "bnncore_hw": "hw",

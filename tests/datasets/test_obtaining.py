@@ -309,6 +309,7 @@ class TestUnpacking:
             with pytest.raises(DatasetError, match=r"a\.tar\.\w+: "):
                 unpack(archive, tmp_path / "out")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
     def test_damage_in_the_middle_is_named(self, tmp_path: Path, kind: str) -> None:
         archive = tmp_path / f"a.tar.{kind}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from documentation.session import DOCS, blocks, pages, played, sound
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.relative_to(DOCS).as_posix())
 def test_the_output_on_the_page_is_what_commands_print(path):

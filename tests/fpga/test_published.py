@@ -28,6 +28,7 @@ def test_words_are_those_of_the_published_files(binparams: Path, name: str) -> N
         np.testing.assert_array_equal(run.words, stored[run.threshold :: values])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10/cnvW1A1", "mnist/lfcW1A2"])
 def test_scores_are_those_of_bnn_pynq(test_data: Path, binparams: Path, tmp_path: Path, name: str) -> None:
     # The other three take longer and run with the real pynq; see tests/pynq.

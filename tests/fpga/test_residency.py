@@ -138,6 +138,7 @@ def test_another_process_that_changed_the_bitstream_is_noticed(rig: Rig, tmp_pat
     assert executor.counters == Counters(downloads=2, parameter_loads=2)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_give_their_own_answers(rig: Rig, tmp_path: Path) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)
@@ -151,6 +152,7 @@ def test_two_processes_at_once_give_their_own_answers(rig: Rig, tmp_path: Path) 
     assert turn > 1
 
 
+@pytest.mark.slow
 def test_a_board_that_keeps_its_memory_to_who_downloaded_is_downloaded(rig: Rig, tmp_path: Path) -> None:
     network = random_network(CNV, 1)
     executor = rig.make(network)

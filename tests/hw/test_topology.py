@@ -311,6 +311,7 @@ def test_plain_data_that_are_no_topology_are_refused(damage: Any) -> None:
         Topology.from_dict(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.recursive(

@@ -15,6 +15,8 @@ from bnncore.errors import BnnError
 from bnncore.importing.brevitas import from_state_dict, read_brevitas
 from bnncore.importing.chain import ImportRefused
 
+pytestmark = pytest.mark.slow
+
 
 def images(*shape: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, shape, np.uint8)

@@ -23,6 +23,8 @@ import bnncore
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.formats.binparam import read_binparam
 
+pytestmark = pytest.mark.slow
+
 
 @frozen(kw_only=True)
 class Published:

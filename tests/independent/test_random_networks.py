@@ -13,6 +13,7 @@ from strategies import random_batch, random_network, seeds, topologies
 from bnncore.builtin.topologies import TOPOLOGIES
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(topologies(), seeds)
 def test_the_reference_agrees_on_networks_of_any_shape(topology: Topology, seed: int) -> None:

@@ -18,6 +18,8 @@ pytest.importorskip("ipykernel")
 
 from notebooks.execute import NOTEBOOKS, execute  # noqa: E402  # needs what was looked for
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 # What each must show as text somewhere.

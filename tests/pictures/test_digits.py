@@ -407,6 +407,7 @@ def in_its_own_size(image: np.ndarray) -> Image.Image:
     return Image.fromarray(255 - image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "render",
     [

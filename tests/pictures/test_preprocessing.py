@@ -193,6 +193,7 @@ def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [CNV, LFC], ids=["cnv", "lfc"])
 def test_a_picture_of_108_million_pixels(given: Input, photograph: Path) -> None:
     found = pipeline(given)(photograph)

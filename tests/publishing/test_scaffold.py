@@ -21,6 +21,8 @@ from bnncore.conformance import CHECKS, check_distribution
 from bnncore.datasets.labelled import DatasetError
 from bnncore.formats.card import parse_card
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "dataset": ("flowers", "--classes", "rose,tulip", "--topology", "tinynet"),
     "topology": ("wide", "--kind", "topology"),

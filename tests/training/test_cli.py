@@ -17,6 +17,8 @@ from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.formats.binparam import read_binparam
 from bnncore.formats.npz import read_npz
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--epochs", "2", "--threads", "1")
 
 PLUGIN = """

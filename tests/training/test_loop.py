@@ -21,6 +21,8 @@ from bnncore.training.loop import Trainer
 from bnncore.training.progress import Reporter
 from bnncore.training.run import _digest, train
 
+pytestmark = pytest.mark.slow
+
 TINY = Topology(
     name="tiny",
     input=Input(height=8, width=8, channels=3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from attrs import evolve
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
@@ -37,6 +38,7 @@ def test_every_layer_is_normalised_by_what_it_sees() -> None:
             x = network.activate(layer.norm(sums))
 
 
+@pytest.mark.slow
 def test_a_run_recalibrates_once_at_its_end(tmp_path) -> None:
     """More images than there are, so each is taken more than once; interrupted or not, the result is the same."""
     recipe = evolve(RECIPE, recalibration=250)

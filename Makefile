@@ -22,7 +22,7 @@ help: ## print these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 test: $(VENV)/.tested ## set up everything and run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 .PHONY: quick coverage
 
@@ -30,7 +30,6 @@ quick: $(VENV)/.tested ## run the tests that take no time, for the inner loop; u
 	$(BIN)/python -m pytest -m 'not slow and not outsiders'
 
 coverage: $(VENV)/.tested ## run the tests, and print how much of the code they reach
-	mkdir -p build
 	$(BIN)/python -m pytest --cov
 
 test-outsiders: $(VENV)/.tested ## build third parties' plugins, install them in clean environments and use them
@@ -115,4 +114,4 @@ build/bench/.installed: benchmarks/requirements.txt $(METADATA)
 	@touch $@
 
 clean: ## remove what these made
-	rm -rf $(VENV) $(VENV)-bootstrap .venv-pynq-* build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .coverage $(VENV) $(VENV)-bootstrap .venv-pynq-* build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,18 +14,19 @@ from hypothesis import strategies as st
 
 from bnncore.engine import Engine
 
-OUTPUTS = st.sampled_from(("scores", "bits"))
+Output = Literal["scores", "bits"]
+OUTPUTS: st.SearchStrategy[Output] = st.sampled_from(("scores", "bits"))
 
 
 @st.composite
-def rows(draw: st.DrawFn) -> tuple[str, list[int]]:
+def rows(draw: st.DrawFn) -> tuple[Output, list[int]]:
     """Draw a kind of output and one image's outputs; few values, so that many are equal."""
     output = draw(OUTPUTS)
     values = st.integers(0, 1) if output == "bits" else st.integers(-3, 3) | st.integers(-(2**31), 2**31 - 1)
     return output, draw(st.lists(values, min_size=1, max_size=70))
 
 
-def defined_winner(output: str, row: list[int]) -> int:
+def defined_winner(output: Output, row: list[int]) -> int:
     """Return the class that wins, by the sentence that defines it."""
     if output == "bits":
         return max((place for place, bit in enumerate(row) if bit), default=0)
@@ -32,20 +34,20 @@ def defined_winner(output: str, row: list[int]) -> int:
 
 
 @given(rows())
-def test_winner_is_the_first_maximum_or_the_highest_bit(drawn: tuple[str, list[int]]) -> None:
+def test_winner_is_the_first_maximum_or_the_highest_bit(drawn: tuple[Output, list[int]]) -> None:
     output, row = drawn
     assert winner(output, np.array(row, np.int32)) == defined_winner(output, row)
 
 
 @given(OUTPUTS, st.lists(st.lists(st.integers(0, 1), min_size=7, max_size=7), max_size=9))
-def test_winners_are_those_of_the_rows(output: str, drawn: list[list[int]]) -> None:
+def test_winners_are_those_of_the_rows(output: Output, drawn: list[list[int]]) -> None:
     found = winners(output, np.array(drawn, np.int32).reshape(-1, 7))
     assert found.dtype == np.int64
     assert found.tolist() == [defined_winner(output, row) for row in drawn]
 
 
 @given(rows())
-def test_ranking_is_what_wins_when_the_winners_before_are_taken_out(drawn: tuple[str, list[int]]) -> None:
+def test_ranking_is_what_wins_when_the_winners_before_are_taken_out(drawn: tuple[Output, list[int]]) -> None:
     output, row = drawn
     order = ranking(output, np.array(row, np.int32))
     assert sorted(order) == list(range(len(row)))
@@ -64,14 +66,14 @@ def test_ranking_is_what_wins_when_the_winners_before_are_taken_out(drawn: tuple
 
 
 @given(rows())
-def test_the_winner_ranks_first(drawn: tuple[str, list[int]]) -> None:
+def test_the_winner_ranks_first(drawn: tuple[Output, list[int]]) -> None:
     output, row = drawn
     array = np.array(row, np.int32)
     assert ranking(output, array)[0] == winner(output, array)
 
 
 @given(rows())
-def test_only_bits_respond(drawn: tuple[str, list[int]]) -> None:
+def test_only_bits_respond(drawn: tuple[Output, list[int]]) -> None:
     output, row = drawn
     found = responding(output, np.array(row, np.int32))
     assert found == (None if output == "scores" else [place for place, bit in enumerate(row) if bit])
@@ -108,14 +110,17 @@ class Recorded:
 
 
 @given(rows(), st.integers(1, 70))
-def test_a_classifier_takes_the_winner_of_its_classes_alone(drawn: tuple[str, list[int]], count: int) -> None:
+def test_a_classifier_takes_the_winner_of_its_classes_alone(
+    drawn: tuple[Output, list[int]], count: int
+) -> None:
     """The engine scans the bytes of the outputs instead of asking; some outputs have no class."""
     output, row = drawn
     classes = tuple(str(place) for place in range(min(count, len(row))))
     topology = Topology(
         name="t", input=Input(height=1, width=1), layers=(Dense(outputs=len(row)),), output=output
     )
-    engine = Engine(topology, classes, lambda source: source, Recorded(row))
+    as_it_is: Any = lambda source: source  # noqa: E731  # in the place of a pipeline
+    engine = Engine(topology, classes, as_it_is, Recorded(row))
     image = np.zeros((1, 1), np.uint8)
     expected = defined_winner(output, row[: len(classes)])
     assert winner(output, np.array(row, np.int32)[: len(classes)]) == expected

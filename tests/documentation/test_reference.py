@@ -20,8 +20,8 @@ from bnncore.boards.detection import PARTS
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.formats import archive, golden, npz
 from bnncore.formats.card import Card, Metric, parse_card
+from bnncore.formats.manifest import write_manifest
 from bnncore.formats.recipe import Recipe
-from bnncore.publishing.pack import write_manifest
 
 PARAMETERS = "bnn-pynq-parameters.md"
 REGISTERS = "accelerator-registers.md"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import frozen
 from bnnhw.topology import Topology
 
 from bnncore.backends import Job, open_executor
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bnncore.pictures.decoding import Source
     from bnncore.pictures.preprocessing import Pipeline
 
-__all__ = ["Classifier", "Contents", "SelftestError"]
+__all__ = ["Classifier", "Contents", "Selftest", "SelftestError"]
 
 
 class SelftestError(BnnError):
@@ -70,8 +70,8 @@ class Contents:
 class Selftest:
     """What ``selftest`` found: how many golden vectors agreed, and on which backend."""
 
-    vectors: int = field()
-    backend: str = field()
+    vectors: int
+    backend: str
 
 
 class Classifier:

@@ -17,7 +17,7 @@ from bnncore.files import cache_folder, read_limited, write_atomically
 from bnncore.records import Bitstream, Resource, UserFile
 from bnncore.resources import resource_path
 
-__all__ = ["BitstreamFiles", "find_bitstream", "locate_bitstream"]
+__all__ = ["BitstreamFiles", "locate_files", "obtain_files"]
 
 _LIMIT = 2**28
 
@@ -37,7 +37,7 @@ class BitstreamFiles:
     source: str
 
 
-def find_bitstream(
+def obtain_files(
     bitstream: Bitstream, folder: Path | None = None, accept: Iterable[str] = ()
 ) -> BitstreamFiles:
     """Return the files of a bitstream, fetched if they are nowhere on this machine.
@@ -59,7 +59,7 @@ def find_bitstream(
     return found
 
 
-def locate_bitstream(
+def locate_files(
     bitstream: Bitstream, folder: Path | None = None, accept: Iterable[str] = ()
 ) -> BitstreamFiles | None:
     """Return the files of a bitstream if they are on this machine; nothing is fetched.

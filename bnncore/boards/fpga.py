@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from bnnhw.fpga.bitfile import same_part
 
 from bnncore import environment
-from bnncore.boards.bitstream_files import find_bitstream
+from bnncore.boards.bitstream_files import obtain_files
 from bnncore.boards.detection import Board, detect, places
-from bnncore.boards.matching import board_of, match_bitstream
-from bnncore.errors import BackendError, ResourceError, TopologyError
-from bnncore.records import Bitstream
+from bnncore.boards.matching import board_of, consider_bitstreams, fitting
+from bnncore.errors import BackendError, ResourceError
 from bnncore.spelling import argument
 
 if TYPE_CHECKING:
@@ -38,8 +37,10 @@ def obstacle(job: Job) -> str | None:
         return (
             f"this board is {here.name} with {here.part}, but {argument('board', board.name)} has {board.part}"
         )
-    matched = match_bitstream(job, board)
-    if matched is None:
+    considered = consider_bitstreams(job.topology, job.find_bitstream, board)
+    if fitting(considered) is None:
+        if considered:
+            return "; ".join(str(each.problem) for each in considered)
         what = f"no bitstream of topology {job.topology.name!r} for {board.name}"
         if board.part is not None:
             return f"{what} ({board.part}) is installed"
@@ -47,10 +48,6 @@ def obstacle(job: Job) -> str | None:
             f"{what} is installed, and its programmable logic is not known to bnncore. If it is that of a Pynq-Z1, "
             f"Pynq-Z2 or Ultra96, name one of these with {argument('board')}"
         )
-    try:
-        _check_digest(job, matched[1])
-    except TopologyError as error:
-        return str(error)
     if find_spec("pynq") is None:
         return (
             "pynq is not installed in this Python. On a board use that of its image "
@@ -67,11 +64,11 @@ def executor(job: Job) -> FpgaExecutor:
         BackendError: if the bitstream is nowhere, or the board cannot be used.
     """
     board = board_of(job)
-    matched = match_bitstream(job, board) if board else None
-    if board is None or matched is None:
+    considered = consider_bitstreams(job.topology, job.find_bitstream, board) if board else ()
+    fit = fitting(considered)
+    if board is None or fit is None or fit.bitstream is None:
         raise BackendError(obstacle(job) or "the board was gone")
-    _, bitstream = matched
-    _check_digest(job, bitstream)
+    bitstream = fit.bitstream
     foreign = environment.FOREIGN_OVERLAY.value or "replace"
     if foreign not in ("replace", "refuse"):
         raise BackendError(f"{environment.FOREIGN_OVERLAY} must be 'replace' or 'refuse', not {foreign!r}")
@@ -81,7 +78,7 @@ def executor(job: Job) -> FpgaExecutor:
     # Before anything is fetched: pynq may see no FPGA.
     device = PynqDevice()
     try:
-        files = find_bitstream(bitstream, folder=job.bitstream_folder)
+        files = obtain_files(bitstream, folder=job.bitstream_folder)
     except ResourceError as error:
         raise BackendError(str(error)) from error
     return FpgaExecutor(
@@ -113,20 +110,6 @@ def pynq_traps(board: Board) -> tuple[str, ...]:
             "'sudo -i' and 'source /etc/profile.d/pynq_venv.sh', or set XILINX_XRT=/usr"
         )
     return tuple(found)
-
-
-def _check_digest(job: Job, bitstream: Bitstream) -> None:
-    """Refuse a bitstream that was built for another network than the one it is offered for."""
-    where = f"the bitstream of {bitstream.topology} for {', '.join(bitstream.boards)}"
-    try:
-        bitstream.folding.check(job.topology)
-    except TopologyError as error:
-        raise TopologyError(f"{where} does not fit: {error}") from error
-    if bitstream.folding.digest(job.topology) != bitstream.digest:
-        raise TopologyError(
-            f"{where} was built for other layers than topology {job.topology.name!r} has now; update the distribution "
-            "that offers one of them"
-        )
 
 
 def _major(distribution: str) -> int:

@@ -1,20 +1,41 @@
-"""Which board a job is for, and which bitstream fits it: asked by the backend ``fpga`` and told by ``explain``."""
+"""Which board a job is for, and which bitstream fits it.
+
+Decided here, once: the backend ``fpga`` runs by it, ``explain`` and ``doctor`` tell it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from attrs import evolve
+from attrs import evolve, frozen
 from bnnhw.fpga.bitfile import same_part
+from bnnhw.topology import Topology
 
 from bnncore.boards.detection import Board, boards_of, detect, named
 from bnncore.discovery.names import is_name
+from bnncore.errors import BnnError, TopologyError
 from bnncore.records import Bitstream
 
 if TYPE_CHECKING:
     from bnncore.backends import Job
 
-__all__ = ["board_of", "match_bitstream", "relatives"]
+__all__ = ["Considered", "board_of", "consider_bitstreams", "fitting"]
+
+
+@frozen(kw_only=True, eq=False)
+class Considered:
+    """A bitstream that is offered for a board, or for one with the same part.
+
+    Attributes:
+        place: name of the board that it is offered for.
+        bitstream: its record; None if that cannot be had.
+        problem: why it cannot be used on the board, or None if it can.
+    """
+
+    place: str
+    bitstream: Bitstream | None
+    problem: BnnError | None
 
 
 def board_of(job: Job) -> Board | None:
@@ -27,20 +48,49 @@ def board_of(job: Job) -> Board | None:
     return asked if here is None else evolve(asked, model=here.model, here=True)
 
 
-def relatives(board: Board) -> tuple[str, ...]:
-    """Return the names under which a bitstream for a board may be offered: its own, then those with the same part."""
-    names = dict.fromkeys((board.name, *boards_of(board.part or "")))
-    return tuple(name for name in names if is_name(name))
+def consider_bitstreams(
+    topology: Topology, find: Callable[[str], Bitstream | None], board: Board
+) -> tuple[Considered, ...]:
+    """Return what is offered for a topology on a board: under the board's own name, then those of its relatives.
 
-
-def match_bitstream(job: Job, board: Board) -> tuple[str, Bitstream] | None:
-    """Return the bitstream for a board, and the board's name under which it is offered; None if none fits.
-
-    Raises:
-        PluginError: if its plugin is broken, or two distributions offer it.
+    Args:
+        topology: to be run.
+        find: returns the bitstream of the topology for a board's name, or None; see ``Job.find_bitstream``.
+        board: to run it on. Relatives are the known boards with the same part.
     """
-    for name in relatives(board):
-        bitstream = job.find_bitstream(name)
-        if bitstream is not None and same_part(bitstream.part, board.part or bitstream.part):
-            return name, bitstream
+    return tuple(_consider(topology, find, board))
+
+
+def fitting(considered: tuple[Considered, ...]) -> Considered | None:
+    """Return the one that is used: the first without a problem; what is blocked or broken hides no other."""
+    return next((each for each in considered if each.problem is None), None)
+
+
+def _consider(
+    topology: Topology, find: Callable[[str], Bitstream | None], board: Board
+) -> Iterator[Considered]:
+    for place in filter(is_name, dict.fromkeys((board.name, *boards_of(board.part or "")))):
+        try:
+            bitstream = find(place)
+        except BnnError as error:
+            yield Considered(place=place, bitstream=None, problem=error)
+            continue
+        if bitstream is not None:
+            yield Considered(place=place, bitstream=bitstream, problem=_problem(topology, bitstream, board))
+
+
+def _problem(topology: Topology, bitstream: Bitstream, board: Board) -> BnnError | None:
+    """Return why a bitstream does not run a topology on a board, or None if it does."""
+    where = f"the bitstream of {bitstream.topology} for {', '.join(bitstream.boards)}"
+    if board.part is not None and not same_part(bitstream.part, board.part):
+        return TopologyError(f"{where} is made for {bitstream.part}, and {board.name} has {board.part}")
+    try:
+        bitstream.folding.check(topology)
+    except TopologyError as error:
+        return TopologyError(f"{where} does not fit: {error}")
+    if bitstream.folding.digest(topology) != bitstream.digest:
+        return TopologyError(
+            f"{where} was built for other layers than topology {topology.name!r} has now; update the distribution "
+            "that offers one of them"
+        )
     return None

@@ -11,8 +11,8 @@ and raises ``CheckError``, saying what is wrong and what to do. In a plugin's ow
 
 from __future__ import annotations
 
-from bnncore.conformance.outcome import CheckError
 from bnncore.conformance.plugin_checks import PluginChecks
+from bnncore.conformance.reporting import CheckError
 from bnncore.conformance.subject import Subject
 from bnncore.conformance.suite import CHECKS, check_distribution
 from bnncore.diagnosis.finding import Finding

@@ -12,7 +12,7 @@ from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 
 from bnncore.backends import Job, choose
-from bnncore.conformance.outcome import CheckError, seen
+from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject, label
 from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.imports import import_function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnncore.conformance.outcome import CheckError, seen
+from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 from bnncore.errors import ResourceError

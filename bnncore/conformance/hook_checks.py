@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bnncore import hookspecs
-from bnncore.conformance.outcome import CheckError, seen
+from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject, label
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.kinds import PARAMETERS, PREPROCESSING, Kind, kinds, offered_kinds
-from bnncore.discovery.source import hook_names
+from bnncore.discovery.kinds import PARAMETERS, PREPROCESSING, Kind, hook_names, kinds, offered_kinds
 from bnncore.hookspecs import API_LEVEL, PROJECT
 
 __all__ = [
@@ -42,9 +41,9 @@ def check_signatures(subject: Subject) -> Finding:
             if name.startswith(f"{PROJECT}_") and callable(getattr(plugin, name)):
                 _check_signature(value, name, getattr(plugin, name))
     for kind in offered_kinds():
-        if subject.of(kind) and not any(kind.hook == name for name, _ in _hooks(subject)):
+        if subject.of(kind) and not any(kind == found for found, _ in _hooks(subject)):
             raise CheckError(f"it declares names in {kind.group} but has no hook {kind.hook}")
-    names = sorted({name for name, _ in _hooks(subject)})
+    names = sorted({kind.hook for kind, _ in _hooks(subject)})
     return seen(", ".join(names))
 
 
@@ -62,13 +61,13 @@ def check_results(subject: Subject) -> Finding:
 def check_stable_results(subject: Subject) -> Finding:
     """Check that a hook answers the same question the same way twice."""
     asked = 0
-    for name, function in _hooks(subject):
-        for arguments in _questions(subject, _kind(name)):
+    for kind, function in _hooks(subject):
+        for arguments in _questions(subject, kind):
             first, second = function(*arguments), function(*arguments)
             asked += 1
             if first != second:
                 raise CheckError(
-                    f"{name}{arguments} returned two different records; a hook must be a pure function"
+                    f"{kind.hook}{arguments} returned two different records; a hook must be a pure function"
                 )
     return seen(f"{asked} questions, each answered the same twice")
 
@@ -76,13 +75,14 @@ def check_stable_results(subject: Subject) -> Finding:
 def check_foreign_names(subject: Subject) -> Finding:
     """Check that every hook returns None for names that are not its own."""
     asked = 0
-    for name, function in _hooks(subject):
-        for arguments in _foreign(subject, _kind(name)):
+    for kind, function in _hooks(subject):
+        for arguments in _foreign(subject, kind):
             asked += 1
             found = function(*arguments)
             if found is not None:
                 raise CheckError(
-                    f"{name}{arguments} returned {type(found).__name__}, expected None for a name that is not its own"
+                    f"{kind.hook}{arguments} returned {type(found).__name__}, expected None for a name that is not "
+                    "its own"
                 )
     return seen(f"None for {asked} foreign names")
 
@@ -97,21 +97,17 @@ def _foreign(subject: Subject, kind: Kind) -> list[tuple[str, ...]]:
     return result
 
 
-def _kind(hook: str) -> Kind:
-    return next(kind for kind in kinds() if kind.hook == hook)
-
-
 def _level(plugin: object) -> Any:
     return getattr(plugin, "BNNCORE_API", None)
 
 
-def _hooks(subject: Subject) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yield every hook that a plugin implements."""
+def _hooks(subject: Subject) -> Iterator[tuple[Kind, Callable[..., Any]]]:
+    """Yield every hook that a plugin implements, with its kind."""
     for plugin in subject.plugins.values():
-        for name in hook_names():
-            function = getattr(plugin, name, None)
+        for kind in kinds():
+            function = getattr(plugin, kind.hook, None)
             if function is not None:
-                yield name, function
+                yield kind, function
 
 
 def _check_signature(value: str, name: str, function: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import asdict
 
-from bnncore.conformance.outcome import CheckError, seen
+from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 

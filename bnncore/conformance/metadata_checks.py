@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bnncore.conformance.outcome import CheckError, seen
+from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.index import same_distribution

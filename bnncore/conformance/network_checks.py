@@ -5,7 +5,7 @@ from __future__ import annotations
 from bnnhw.reference import scores
 from bnnhw.topology import first_difference, matrix_stages
 
-from bnncore.conformance.outcome import CheckError, seen
+from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject, label
 from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.names import canonical
@@ -54,9 +54,7 @@ def check_bitstreams(subject: Subject) -> Finding:
     raw = False
     for claim, bitstream in subject.bitstreams:
         topology = subject.registry.topology(bitstream.topology)
-        network, _, board = claim.declared.partition(".")
-        if canonical(bitstream.topology) != canonical(network):
-            raise CheckError(f"bitstream {claim.declared!r} is for topology {bitstream.topology!r}")
+        board = claim.parts["board"]
         if canonical(board) not in {canonical(each) for each in bitstream.boards}:
             raise CheckError(
                 f"bitstream {claim.declared!r} is for the boards {', '.join(bitstream.boards)}, not for {board!r}"

@@ -14,12 +14,12 @@ from urllib.request import url2pathname
 from bnnhw.topology import Topology
 
 from bnncore.classifier import Classifier
-from bnncore.conformance.outcome import CheckError
+from bnncore.conformance.reporting import CheckError
 from bnncore.discovery.imports import import_object, module_of
 from bnncore.discovery.index import Claim, same_distribution
-from bnncore.discovery.kinds import BITSTREAM, DATASET, PARAMETERS, TOPOLOGY, Kind, offered_kinds
+from bnncore.discovery.kinds import BITSTREAM, DATASET, TOPOLOGY, Kind, offered_kinds
 from bnncore.discovery.registry import Registry
-from bnncore.discovery.resolve import Resolution, resolve
+from bnncore.discovery.resolve import Resolution, offered_by
 from bnncore.opening import open_resolved
 from bnncore.options import Options
 from bnncore.records import Bitstream, Dataset, Resource
@@ -115,13 +115,7 @@ class Subject:
     @cached_property
     def networks(self) -> tuple[Resolution, ...]:
         """What the parameters that it offers, for its own datasets and for others', are resolved to."""
-        found = []
-        names = {claim.parts["dataset"] for claim in self.of(PARAMETERS)}
-        for name in sorted(names | {claim.name for claim in self.of(DATASET)}):
-            for topology, claims in self.registry.offers(self.registry.dataset(name)).claims.items():
-                if any(same_distribution(claim.distribution, self.name) for claim in claims):
-                    found.append(resolve(self.registry, name, topology=topology, distribution=self.name))
-        return tuple(found)
+        return tuple(offered_by(self.registry, self.name))
 
     def resources(self) -> Iterator[tuple[str, Resource]]:
         """Yield every file that its records declare, with what it is."""

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from bnncore.conformance.outcome import CheckError
+from bnncore.conformance.reporting import CheckError
 from bnncore.diagnosis.finding import Finding
 
 __all__ = ["check_wheel"]

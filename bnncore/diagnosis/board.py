@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from bnncore import environment
 from bnncore.boards import detection
-from bnncore.boards.bitstream_files import locate_bitstream
+from bnncore.boards.bitstream_files import locate_files
 from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.fpga import pynq_traps
-from bnncore.boards.matching import relatives
+from bnncore.boards.matching import consider_bitstreams, fitting
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.index import Claim
 from bnncore.discovery.kinds import BITSTREAM
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
-from bnncore.errors import BnnError
+from bnncore.errors import BlockedError, BnnError
 from bnncore.files import cache_folder
+from bnncore.records import Bitstream
 from bnncore.spelling import argument
 
 __all__ = ["examine_board"]
@@ -103,21 +104,30 @@ def _bitstreams(registry: Registry, board: Board) -> Iterator[Finding]:
         yield Finding(
             "ok", "bnn", "the old package is installed; its bitstreams are used if they are unchanged"
         )
-    seen = set()
-    # The board's own first, then those of its relatives with the same part.
-    for name in relatives(board):
-        for claim in registry.index.of(BITSTREAM):
-            topology, place = claim.parts["topology"], claim.parts["board"]
-            if claim.blocked or topology in seen or canonical(place) != canonical(name):
-                continue
-            seen.add(topology)
-            yield _bitstream(registry, claim)
+    names = {
+        canonical(each): each for each in (claim.parts["topology"] for claim in registry.index.of(BITSTREAM))
+    }
+    for name in names.values():
+        try:
+            topology = registry.topology(name)
+        except BnnError as error:
+            yield Finding("problem", f"bitstreams of {name}", str(error))
+            continue
+        considered = consider_bitstreams(topology, partial(registry.bitstream, name), board)
+        fit = fitting(considered)
+        for each in considered:
+            subject = f"bitstream {name}.{each.place}"
+            if each is fit:
+                assert each.bitstream is not None
+                yield _files(subject, each.bitstream)
+            elif each.problem is not None:
+                blocked = isinstance(each.problem, BlockedError)
+                yield Finding("note" if blocked else "problem", subject, str(each.problem))
 
 
-def _bitstream(registry: Registry, claim: Claim) -> Finding:
-    subject = f"bitstream {claim.declared}"
+def _files(subject: str, bitstream: Bitstream) -> Finding:
     try:
-        found = locate_bitstream(registry.describe(claim))
+        found = locate_files(bitstream)
     except BnnError as error:
         return Finding("problem", subject, str(error))
     if found is not None:

@@ -18,7 +18,7 @@ from bnncore.errors import BnnError
 from bnncore.opening import open_classifier
 from bnncore.options import Options
 
-__all__ = ["Finding", "examine"]
+__all__ = ["examine"]
 
 _DISTRIBUTIONS = ("bnncore", "bnncore-hw", "numpy", "pillow", "pluggy", "attrs", "cffi", "click", "pynq")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bnncore.backends import Job, choose
-from bnncore.boards.matching import board_of, match_bitstream, relatives
+from bnncore.boards.matching import board_of, consider_bitstreams, fitting
 from bnncore.classifier import Classifier
 from bnncore.discovery.index import Claim
 from bnncore.discovery.kinds import BACKEND, BITSTREAM, PARAMETERS, TOPOLOGY
@@ -18,7 +18,7 @@ from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Choice
 from bnncore.errors import BnnError
 
-__all__ = ["Choice", "explain"]
+__all__ = ["explain"]
 
 
 def explain(registry: Registry, classifier: Classifier) -> tuple[Choice, ...]:
@@ -42,34 +42,31 @@ def _loaded(classifier: Classifier) -> Iterator[Choice]:
 def _bitstreams(registry: Registry, job: Job) -> Iterator[Choice]:
     """Yield the bitstreams of the topology; for a board also those of other topologies on it."""
     topology, board = job.topology.name, board_of(job)
-    names = () if board is None else relatives(board)
-    used, problem = None, None
-    if board is not None:
-        try:
-            matched = match_bitstream(job, board)
-        except BnnError as error:
-            problem = str(error)
-        else:
-            used = None if matched is None else canonical(f"{topology}.{matched[0]}")
-    for claim in sorted(registry.index.of(BITSTREAM), key=lambda each: each.name != used or bool(each.blocked)):
-        fits = canonical(claim.parts["topology"]) == canonical(topology)
-        place = claim.parts["board"]
-        here = canonical(place) in map(canonical, names if fits else names[:1])
-        if not (fits or here):
-            continue
-        chosen = claim.name == used and not claim.blocked
-        if claim.blocked:
-            reason = claim.blocked
-        elif not fits:
+    considered = () if board is None else consider_bitstreams(job.topology, job.find_bitstream, board)
+    fit, by_place = fitting(considered), {canonical(each.place): each for each in considered}
+    found = []
+    for claim in registry.index.of(BITSTREAM):
+        place, chosen = claim.parts["board"], False
+        here = by_place.get(canonical(place))
+        if canonical(claim.parts["topology"]) != canonical(topology):
+            if board is None or canonical(place) != canonical(board.name):
+                continue
             reason = f"for another topology than {topology}"
         elif board is None:
             reason = f"used on board {place}"
-        elif chosen:
+        elif here is None or (here.problem is None and here is not fit):
+            reason = f"for another board than {board.name}"
+        elif here is fit:
+            chosen = True
             same = canonical(place) == canonical(board.name)
             reason = f"for {topology} on {place}" + ("" if same else f", which has the part of {board.name}")
         else:
-            reason = (problem if here else None) or f"for another board than {board.name}"
-        yield _choice(claim, chosen, reason)
+            reason = str(here.problem)
+        if claim.blocked:
+            # Another distribution may offer the same.
+            chosen, reason = False, claim.blocked
+        found.append(_choice(claim, chosen, reason))
+    yield from sorted(found, key=lambda each: not each.chosen)
 
 
 def _choice(claim: Claim, chosen: bool, reason: str) -> Choice:

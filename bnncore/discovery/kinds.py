@@ -19,6 +19,7 @@ __all__ = [
     "PREPROCESSING",
     "TOPOLOGY",
     "Kind",
+    "hook_names",
     "kind_of",
     "kinds",
     "offered_kinds",
@@ -100,6 +101,11 @@ _TABLE = (DATASET, PARAMETERS, PREPROCESSING, TOPOLOGY, BITSTREAM, BACKEND)
 def kinds() -> tuple[Kind, ...]:
     """Return every kind."""
     return _TABLE
+
+
+def hook_names() -> tuple[str, ...]:
+    """Return the names of all hooks of the contract."""
+    return tuple(kind.hook for kind in _TABLE)
 
 
 def offered_kinds() -> tuple[Kind, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from attrs import field, frozen
 from bnnhw.topology import Topology
 
-from bnncore.discovery.index import Claim, Index
+from bnncore.discovery.index import Claim, Index, same_distribution
 from bnncore.discovery.kinds import DATASET, PARAMETERS, PREPROCESSING, TOPOLOGY, kinds
 from bnncore.discovery.names import canonical
 from bnncore.discovery.offers import Offers, find_offers
@@ -22,7 +22,7 @@ from bnncore.records import Dataset, Parameters, Preprocessing, Resource
 from bnncore.resources import packaged
 from bnncore.spelling import argument
 
-__all__ = ["Choice", "Resolution", "resolve"]
+__all__ = ["Choice", "Resolution", "offered_by", "resolve"]
 
 
 @frozen(kw_only=True)
@@ -184,6 +184,21 @@ def resolve(
         return _resolve(registry, registry.index, name, topology, distribution)
     except (UnknownNameError, AmbiguousError):
         return _resolve(registry, registry.rescan(), name, topology, distribution)
+
+
+def offered_by(registry: Registry, distribution: str) -> Iterator[Resolution]:
+    """Yield what the parameters that a distribution offers, for its own datasets and for others', are resolved to.
+
+    Raises:
+        PluginError: as ``resolve``.
+    """
+    mine = [each for each in registry.index.claims if same_distribution(each.distribution, distribution)]
+    names = {each.parts["dataset"] for each in mine if each.kind == PARAMETERS}
+    names |= {each.name for each in mine if each.kind == DATASET}
+    for name in sorted(names):
+        for topology, claims in registry.offers(registry.dataset(name)).claims.items():
+            if any(same_distribution(each.distribution, distribution) for each in claims):
+                yield resolve(registry, name, topology=topology, distribution=distribution)
 
 
 def _resolve(

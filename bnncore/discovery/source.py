@@ -11,15 +11,10 @@ from attrs import frozen
 
 from bnncore.discovery.imports import split_path
 from bnncore.discovery.index import Claim
-from bnncore.discovery.kinds import kinds
+from bnncore.discovery.kinds import hook_names
 from bnncore.hookspecs import API_LEVEL
 
-__all__ = ["Reading", "hook_names", "read_plugin"]
-
-
-def hook_names() -> tuple[str, ...]:
-    """Return the names of all hooks of the contract, in its order."""
-    return tuple(kind.hook for kind in kinds())
+__all__ = ["Reading", "read_plugin"]
 
 
 @frozen(kw_only=True)

@@ -51,9 +51,9 @@ def main() -> None:
     """Import, describe, and write the report."""
     from bnncore.discovery.imports import module_of
     from bnncore.discovery.index import Claim
-    from bnncore.discovery.kinds import DATASET, PARAMETERS
+    from bnncore.discovery.kinds import PARAMETERS
     from bnncore.discovery.registry import Registry
-    from bnncore.discovery.resolve import resolve
+    from bnncore.discovery.resolve import offered_by
 
     claims = [Claim(**claim) for claim in json.load(sys.stdin)]
     registry = Registry()
@@ -66,14 +66,11 @@ def main() -> None:
     report["changed"] = [key for key, value in before.items() if after[key] != value]
     report["imported"] = heavy()
     for claim in claims:
-        if claim.kind == DATASET:
-            for topology in registry.dataset(claim.name).topologies:
-                resolve(registry, claim.name, topology=topology, distribution=claim.distribution)
-        elif claim.kind == PARAMETERS:
-            parts = claim.parts
-            resolve(registry, parts["dataset"], topology=parts["topology"], distribution=claim.distribution)
-        else:
+        # Parameters of somebody else's dataset are asked for by its name, below.
+        if claim.kind != PARAMETERS:
             registry.describe(claim)
+    for distribution in {claim.distribution for claim in claims}:
+        list(offered_by(registry, distribution))
     report["described"] = heavy()
     Path(sys.argv[1]).write_text(json.dumps(report))
 

@@ -3,7 +3,7 @@
 It knows networks and machines, and nothing of plugins. Modules, in the order data flows:
 ``topology`` (records and units, no numpy), ``network`` (a topology with parameters), ``reference`` (the
 exact meaning, in numpy), ``folding`` (words of an accelerator), ``executor`` (what every backend offers),
-``outputs`` (which class wins).
+``cpu`` and ``fpga`` (the machines), ``outputs`` (which class wins).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from attrs import evolve
 
 import bnncore
 from bnncore.boards import fetching
-from bnncore.boards.bitstream_files import find_bitstream, locate_bitstream
+from bnncore.boards.bitstream_files import locate_files, obtain_files
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.discovery.kinds import BITSTREAM
 from bnncore.errors import ResourceError
@@ -55,13 +55,13 @@ def put(folder: Path, bit: bytes | None = BIT, hwh: bytes | None = HWH) -> Path:
 
 
 def test_fetched_once_and_then_found_in_the_cache(record: Bitstream, server: Any) -> None:
-    assert locate_bitstream(record) is None
+    assert locate_files(record) is None
     assert server.asked == []
-    found = find_bitstream(record)
+    found = obtain_files(record)
     assert (found.bit.read_bytes(), found.bit.with_suffix(".hwh").read_bytes()) == (BIT, HWH)
     assert found.sha256 == sha256(BIT)
     assert found.source.startswith("http://")
-    again = find_bitstream(record)
+    again = obtain_files(record)
     assert (again.bit, again.source) == (found.bit, "the cache")
     assert len(server.asked) == 2
 
@@ -69,30 +69,30 @@ def test_fetched_once_and_then_found_in_the_cache(record: Bitstream, server: Any
 def test_an_installed_package_goes_before_the_cache(
     record: Bitstream, server: Any, install: Callable[..., Path]
 ) -> None:
-    find_bitstream(record)
+    obtain_files(record)
     site = install("bnnold", {}, {"bnnold/__init__.py": "raise ImportError('not a board')"})
     folder = put(site / "bnnold" / "bitstreams")
-    found = find_bitstream(record)
+    found = obtain_files(record)
     assert (found.bit, found.source) == (folder / "x.bit", "the package 'bnnold'")
 
 
 def test_the_users_folder_goes_first(
     record: Bitstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Any
 ) -> None:
-    find_bitstream(record)
+    obtain_files(record)
     monkeypatch.setenv("BNNCORE_BITSTREAMS", str(put(tmp_path / "mine")))
-    assert find_bitstream(record).bit == tmp_path / "mine" / "x.bit"
-    assert find_bitstream(record, folder=put(tmp_path / "named")).bit == tmp_path / "named" / "x.bit"
+    assert obtain_files(record).bit == tmp_path / "mine" / "x.bit"
+    assert obtain_files(record, folder=put(tmp_path / "named")).bit == tmp_path / "named" / "x.bit"
 
 
 def test_a_folder_without_the_files_is_passed_over(record: Bitstream, tmp_path: Path) -> None:
-    assert find_bitstream(record, folder=tmp_path / "nothing").source.startswith("http://")
+    assert obtain_files(record, folder=tmp_path / "nothing").source.startswith("http://")
 
 
 def test_half_a_pair_in_the_users_folder_is_refused(record: Bitstream, tmp_path: Path) -> None:
     folder = put(tmp_path / "mine", hwh=None)
     with pytest.raises(ResourceError, match=r"side by side, found no x\.hwh"):
-        find_bitstream(record, folder=folder)
+        obtain_files(record, folder=folder)
 
 
 def test_another_file_in_the_users_folder_needs_a_word(
@@ -101,23 +101,23 @@ def test_another_file_in_the_users_folder_needs_a_word(
     folder = put(tmp_path / "mine", bit=b"my own build")
     digest = sha256(b"my own build")
     with pytest.raises(ResourceError, match=f"found {digest}.*BNNCORE_BITSTREAMS_ACCEPT={digest}"):
-        find_bitstream(record, folder=folder)
-    assert find_bitstream(record, folder=folder, accept=[digest]).sha256 == digest
+        obtain_files(record, folder=folder)
+    assert obtain_files(record, folder=folder, accept=[digest]).sha256 == digest
     monkeypatch.setenv("BNNCORE_BITSTREAMS_ACCEPT", f"0123, {digest.upper()}")
-    assert find_bitstream(record, folder=folder).bit == folder / "x.bit"
+    assert obtain_files(record, folder=folder).bit == folder / "x.bit"
 
 
 def test_a_hand_off_file_needs_a_word_as_well(record: Bitstream, tmp_path: Path) -> None:
     folder = put(tmp_path / "mine", hwh=b"other")
     with pytest.raises(ResourceError, match=r"x\.hwh: expected SHA-256"):
-        find_bitstream(record, folder=folder)
+        obtain_files(record, folder=folder)
 
 
 @pytest.mark.parametrize("content", [b"", BIT[:-1], BIT[:-1] + b"!"])
 def test_a_damaged_cache_is_replaced(record: Bitstream, server: Any, content: bytes) -> None:
-    found = find_bitstream(record)
+    found = obtain_files(record)
     found.bit.write_bytes(content)
-    again = find_bitstream(record)
+    again = obtain_files(record)
     assert again.bit.read_bytes() == BIT
     assert len(server.asked) == 4
 
@@ -131,10 +131,10 @@ def test_a_fetch_that_fails_leaves_nothing_in_the_cache(record: Bitstream, serve
     else:
         del server.files["/x.bit"]
     with pytest.raises(ResourceError, match=r"fetching it failed: .* Without a network: fetch http"):
-        find_bitstream(record)
+        obtain_files(record)
     assert not [path for path in cache_folder().rglob("*") if path.is_file() and path.name != "x.hwh"]
     server.cut, server.files["/x.bit"] = 0, BIT
-    assert find_bitstream(record).bit.read_bytes() == BIT
+    assert obtain_files(record).bit.read_bytes() == BIT
 
 
 def test_a_cache_that_cannot_be_written_is_reported(
@@ -143,18 +143,18 @@ def test_a_cache_that_cannot_be_written_is_reported(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BNNCORE_CACHE", str(tmp_path / "file"))
     with pytest.raises(ResourceError, match="fetching it failed"):
-        find_bitstream(record)
+        obtain_files(record)
 
 
 def test_files_that_nobody_publishes_come_from_the_user(tmp_path: Path, record: Bitstream) -> None:
     record = evolve(record, bit=UserFile(filename="x.bit"), hwh=UserFile(filename="x.hwh"))
     with pytest.raises(ResourceError, match=r"cannot be fetched.*x\.bit and x\.hwh into a folder.*sha256sum"):
-        find_bitstream(record)
+        obtain_files(record)
     folder = put(tmp_path / "mine")
     with pytest.raises(ResourceError, match="none is published"):
-        find_bitstream(record, folder=folder)
+        obtain_files(record, folder=folder)
     accept = [sha256(BIT), sha256(HWH)]
-    assert find_bitstream(record, folder=folder, accept=accept).sha256 == sha256(BIT)
+    assert obtain_files(record, folder=folder, accept=accept).sha256 == sha256(BIT)
 
 
 @pytest.mark.parametrize("topology", sorted(TOPOLOGIES))

@@ -162,7 +162,7 @@ def test_nothing_is_fetched_where_pynq_sees_no_fpga(
             raise BackendError("pynq sees no FPGA")
 
     monkeypatch.setattr("bnnhw.fpga.pynq_device.PynqDevice", Nothing)
-    monkeypatch.setattr(fpga, "find_bitstream", lambda *_, **__: pytest.fail("a bitstream was looked for"))
+    monkeypatch.setattr(fpga, "obtain_files", lambda *_, **__: pytest.fail("a bitstream was looked for"))
     with pytest.raises(BackendError, match="sees no FPGA"):
         fpga.executor(job())
 

@@ -10,11 +10,14 @@ from click.testing import CliRunner
 
 import bnncore
 from bnncore import AmbiguousError, BackendError
-from bnncore.boards.matching import board_of, match_bitstream
+from bnncore.boards.fpga import obstacle
+from bnncore.boards.matching import board_of, consider_bitstreams, fitting
 from bnncore.cli import cli
+from bnncore.diagnosis.board import examine_board
 from bnncore.diagnosis.explain import explain
 from bnncore.discovery import kinds
 from bnncore.discovery.host import PluginWarning
+from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
 from bnncore.formats.npz import write_npz
 from bnncore.publishing.random_network import random_network
@@ -179,6 +182,16 @@ def test_parameters_that_were_loaded_by_their_path_are_explained_too(tmp_path, f
 # -- what is explained is what is opened -------------------------------------------------------------
 
 
+def used_bitstream(classifier):
+    """Return the board under whose name the bitstream is offered that the backend ``fpga`` would load, or None."""
+    job = classifier.job
+    board = board_of(job)
+    if board is None:
+        return None
+    fit = fitting(consider_bitstreams(job.topology, job.find_bitstream, board))
+    return None if fit is None else fit.place
+
+
 def agree(name, **asked):
     """Hold every choice that is explained to the classifier that is opened with the same words, and return both."""
     classifier = bnncore.get(name, **asked)
@@ -198,6 +211,11 @@ def agree(name, **asked):
         except BackendError:
             opened = None
     classifier.close()
+    said = [each.what for each in choices if each.part == "bitstream" and each.chosen]
+    used = used_bitstream(classifier)
+    assert [canonical(each) for each in said] == (
+        [] if used is None else [canonical(f"{classifier.topology.name}.{used}")]
+    )
     said = [each.what for each in choices if each.part == "backend" and each.chosen]
     assert said == ([] if opened is None else [opened])
     return classifier, choices
@@ -273,11 +291,7 @@ def test_a_siblings_bitstream_is_explained_as_it_is_used(shapes, install, board)
         found = chosen(choices, "bitstream")
         assert (found.what, found.owner) == ("first.pynq-z1", "bnn-bits 1.0")
         assert found.reason == "for first on pynq-z1, which has the part of pynq-z2"
-        running_on = board_of(classifier.job)
-        assert running_on is not None
-        matched = match_bitstream(classifier.job, running_on)
-        assert matched is not None
-        assert matched[0] == "pynq-z1"
+        assert used_bitstream(classifier) == "pynq-z1"
 
 
 def test_one_get_reads_the_index_once(shapes, monkeypatch):
@@ -291,3 +305,45 @@ def test_one_get_reads_the_index_once(shapes, monkeypatch):
     bnncore.registry.rescan()
     bnncore.get("shapes")
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"PART": "xczu3eg-sbva484"}, "is made for xczu3eg-sbva484, and pynq-z2 has xc7z020clg400"),
+        ({"FOLDING.digest(FIRST)": "'0' * 64"}, "was built for other layers than topology 'first' has now"),
+        ({"Folding.of((1, 1))": "Folding.of((2, 1))", "FOLDING.digest(FIRST)": "'0' * 64"}, "does not fit"),
+        ({"    return Bitstream(": "    return None\n    Bitstream("}, "returned None for it"),
+    ],
+)
+def test_a_bitstream_that_cannot_be_used_is_told_alike_by_all(shapes, install, board, change, said):
+    source = BITSTREAMS
+    for old, new in change.items():
+        source = source.replace(old, new)
+    board("Pynq-Z2")
+    install(
+        "bnn-bits",
+        {kinds.BITSTREAM.group: {"first.pynq-z2": "bnn_bits"}},
+        {"bnn_bits/__init__.py": source.replace("PART", "xc7z020clg400")},
+    )
+    classifier, choices = agree("shapes")
+    assert said in losers(choices, "bitstream")["first.pynq-z2"]
+    assert said in str(obstacle(classifier.job))
+    (found,) = [each for each in examine_board(bnncore.registry) if each.subject == "bitstream first.pynq-z2"]
+    assert said in found.text
+
+
+def test_a_blocked_bitstream_hides_no_sibling(shapes, install, board, monkeypatch):
+    board("Pynq-Z2")
+    for name, entry in (("bnn-bits", "first.pynq-z1"), ("bnn-own", "first.pynq-z2")):
+        package = name.replace("-", "_")
+        source = BITSTREAMS.replace("PART", "xc7z020clg400").replace("bnn_bits", package)
+        install(name, {kinds.BITSTREAM.group: {entry: package}}, {f"{package}/__init__.py": source})
+    _, choices = agree("shapes")
+    assert chosen(choices, "bitstream").what == "first.pynq-z2"
+    monkeypatch.setenv("BNNCORE_DISABLE", "bnn-own")
+    _, choices = agree("shapes")
+    assert chosen(choices, "bitstream").what == "first.pynq-z1"
+    assert losers(choices, "bitstream")["first.pynq-z2"] == "'bnn_own' is listed in BNNCORE_DISABLE"
+    found = {each.subject: each.state for each in examine_board(bnncore.registry)}
+    assert found["bitstream first.pynq-z2"] == "note"

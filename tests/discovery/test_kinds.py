@@ -22,8 +22,8 @@ from bnncore.conformance.hook_checks import (
 from bnncore.conformance.metadata_checks import check_conflicts, check_names
 from bnncore.diagnosis.explain import explain
 from bnncore.discovery import kinds
-from bnncore.discovery.kinds import Kind
-from bnncore.discovery.source import hook_names, read_plugin
+from bnncore.discovery.kinds import Kind, hook_names
+from bnncore.discovery.source import read_plugin
 from bnncore.publishing import templates
 from bnncore.publishing.scaffold import NewProject, write_project
 

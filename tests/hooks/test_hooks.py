@@ -13,8 +13,7 @@ from hooks.pages import HOOKS, block, entry_points, page
 
 import bnncore
 from bnncore.builtin.topologies import TOPOLOGIES
-from bnncore.discovery.kinds import DATASET, offered_kinds
-from bnncore.discovery.source import hook_names
+from bnncore.discovery.kinds import DATASET, hook_names, offered_kinds
 from bnncore.formats.card import Card, card_bytes
 from bnncore.hookspecs import Hooks
 from bnncore.publishing.pack import golden_inputs, pack_network

@@ -80,13 +80,17 @@ class Candidate:
     reason: str
 
 
-def choose(registry: Registry, job: Job, name: str = "auto") -> tuple[Candidate, ...]:
+def choose(
+    registry: Registry, job: Job, name: str = "auto", *, thorough: bool = False
+) -> tuple[Candidate, ...]:
     """Return every backend, in the order in which ``auto`` considers them; at most one is chosen.
 
     Args:
         registry: offers the backends.
         job: what is to be run.
         name: ``auto`` for the first that can run it, or the only one to be taken.
+        thorough: also import the executors of backends that are not taken, and warn of none that is broken: for who
+            tells of them all.
 
     Raises:
         PluginError: if the backend that was named has no usable owner.
@@ -94,10 +98,10 @@ def choose(registry: Registry, job: Job, name: str = "auto") -> tuple[Candidate,
     named = None if name == "auto" else registry.backend(name)
     found: list[Candidate] = []
     taken = False
-    for backend in registry.backends():
+    for backend in registry.backends(warn=named is None and not thorough):
         wanted = (backend.priority > 0 if named is None else backend == named) and not taken
         obstacle = _obstacle(backend, job)
-        if wanted and obstacle is None:
+        if obstacle is None and (wanted or thorough):
             # Not asked of the others: to import an executor can take long.
             obstacle = _broken(backend)
         taken = taken or (wanted and obstacle is None)
@@ -157,7 +161,9 @@ def _obstacle(backend: Backend, job: Job) -> str | None:
         result = import_function(backend.obstacle)(job)
     except BnnError as error:
         return str(error)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit of a plugin as well
         return f"{backend.obstacle} raised {type(error).__name__}: {error}"
     if result is None or (isinstance(result, str) and result):
         return result
@@ -174,12 +180,13 @@ def _broken(backend: Backend) -> str | None:
 
 def _open(backend: Backend, job: Job) -> Executor:
     """Open a backend's executor; what a plugin lets through becomes a ``PluginError``."""
+    where = f"backend {backend.name!r}: {backend.executor}"
     try:
         executor: Executor = import_function(backend.executor)(job)
-    except (BnnError, Warning):
+    except (BnnError, Warning, KeyboardInterrupt):
         raise
-    except Exception as error:
-        raise PluginError(
-            f"backend {backend.name!r}: {backend.executor} raised {type(error).__name__}: {error}"
-        ) from error
+    except BaseException as error:  # SystemExit of a plugin as well
+        raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
+    if not callable(getattr(executor, "scores", None)) or not callable(getattr(executor, "close", None)):
+        raise PluginError(f"{where} returned {type(executor).__name__}, expected an executor")
     return executor

@@ -238,6 +238,11 @@ class Classifier:
         """
         return self._ready().scores(batch)
 
+    @property
+    def has_golden_vectors(self) -> bool:
+        """Whether golden vectors came with the parameters, for ``selftest`` to replay."""
+        return self._contents.golden() is not None
+
     def selftest(self) -> Selftest:
         """Replay the golden vectors that came with the parameters.
 

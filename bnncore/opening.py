@@ -15,7 +15,6 @@ from bnncore.discovery.names import is_name
 from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Resolution, resolve
 from bnncore.errors import AmbiguousError, ParameterError, ResourceError, UnknownNameError
-from bnncore.formats.card import Card, parse_card
 from bnncore.options import Options
 from bnncore.records import Preprocessing
 from bnncore.resources import read_resource, resource_path
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from bnnhw.network import Network
 
+    from bnncore.formats.card import Card
     from bnncore.formats.npz import NpzFile
 
 __all__ = ["load_classifier", "open_classifier", "open_resolved"]
@@ -127,6 +127,8 @@ def _classes(found: Resolution) -> tuple[str, ...]:
 
 def _card(found: Resolution) -> Card | None:
     """Return the card of who supplies the parameters, or None if there is none: another's figures are not theirs."""
+    from bnncore.formats.card import parse_card
+
     try:
         resource = found.card
     except ResourceError:

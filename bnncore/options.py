@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from attrs import field, frozen
 
+from bnncore.errors import BackendError
+
 __all__ = ["Options"]
+
+
+def _threads(instance: Options, attribute: Any, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise BackendError(f"threads must be a whole number from 1 up, not {value!r}")
 
 
 def _folder(given: str | os.PathLike[str] | None) -> Path | None:
@@ -25,9 +33,12 @@ class Options:
         threads: most threads to use; None for the default.
         bitstreams: for ``fpga``, the folder where the user keeps bitstreams; None for the one that
             ``BNNCORE_BITSTREAMS`` names, if any.
+
+    Raises:
+        BackendError: if ``threads`` is no positive whole number.
     """
 
     backend: str = "auto"
     board: str | None = None
-    threads: int | None = None
+    threads: int | None = field(default=None, validator=_threads)
     bitstreams: Path | None = field(default=None, converter=_folder)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from fixtures.shapes import first, offer, second
 
 import bnncore
-from bnncore import AmbiguousError, Options
+from bnncore import AmbiguousError, BackendError, Options
 from bnncore.backends import Job
 from bnncore.cli import cli
 from bnncore.formats.npz import write_npz
@@ -105,6 +105,41 @@ def test_without_a_card_of_its_own_no_others_figures_are_shown(offer, first):
     offer("bnn-shapes", [first], seed=0, dataset=True)
     offer("bnn-bare", [first], seed=1, source=None)
     assert bnncore.get("shapes", distribution="bnn-bare").card is None
+
+
+def test_the_card_of_another_dataset_is_not_that_of_these_parameters(offer, first, tmp_path):
+    offer("bnn-shapes", [first], seed=0, dataset=True)
+    offer("bnn-birds", [first], seed=1, source="watched")
+    code = (
+        "from bnncore import Dataset, hookimpl, packaged\n@hookimpl\ndef bnncore_dataset(name):\n"
+        "    return Dataset(name=name, title='Birds', topologies=('first',),\n"
+        "        classes=packaged('bnn_birds', 'classes.txt'), card=packaged('bnn_birds', 'card.json'))\n"
+    )
+    assert bnncore.get("shapes", distribution="bnn-birds").card.source == "watched"
+    site = tmp_path / "site-bnn-birds-1.0"
+    (site / "bnn_more.py").write_text(code)
+    with (site / "bnn_birds-1.0.dist-info" / "entry_points.txt").open("a") as entries:
+        entries.write("[bnncore.datasets]\nbirds = bnn_more\n")
+    bnncore.registry.refresh()
+    assert bnncore.get("shapes", distribution="bnn-birds").card is None
+
+
+def test_threads_are_looked_at_at_once():
+    with pytest.raises(BackendError, match="threads must be a whole number from 1 up, not 0"):
+        bnncore.get("cifar10", threads=0)
+
+
+def test_both_spellings_at_once_are_one_too_many(shapes):
+    found = CliRunner().invoke(
+        cli, ["info", "shapes", "--source", "bnn-better", "--distribution", "bnn-better"]
+    )
+    assert found.exit_code == 2
+
+
+def test_a_dotted_name_can_be_blocked(monkeypatch):
+    monkeypatch.setenv("BNNCORE_DISABLE", "cnvW1A1.pynq-z1")
+    found = CliRunner().invoke(cli, ["explain", "cifar10", "--board", "pynq-z1"]).output
+    assert "'cnvw1a1.pynq_z1' is listed in BNNCORE_DISABLE" in found
 
 
 # -- the command line --------------------------------------------------------------------------------

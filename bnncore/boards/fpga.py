@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnnhw.fpga.bitfile import same_part
 
 from bnncore import environment
-from bnncore.boards.bitstream_files import obtain_files
+from bnncore.boards.bitstream_files import locate_files, obtain_files
 from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.matching import board_of, consider_bitstreams, fitting
 from bnncore.errors import BackendError, ResourceError
+from bnncore.records import Bitstream, UserFile
 from bnncore.spelling import argument
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ def obstacle(job: Job) -> str | None:
             f"this board is {here.name} with {here.part}, but {argument('board', board.name)} has {board.part}"
         )
     considered = consider_bitstreams(job.topology, job.find_bitstream, board)
-    if fitting(considered) is None:
+    fit = fitting(considered)
+    if fit is None:
         if considered:
             return "; ".join(str(each.problem) for each in considered)
         what = f"no bitstream of topology {job.topology.name!r} for {board.name}"
@@ -54,7 +57,7 @@ def obstacle(job: Job) -> str | None:
             "(source /etc/profile.d/pynq_venv.sh), or make the virtual environment with --system-site-packages"
         )
     traps = pynq_traps(board)
-    return "; ".join(traps) if traps else None
+    return "; ".join(traps) or (_missing(fit.bitstream, job.bitstream_folder) if fit.bitstream else None)
 
 
 def executor(job: Job) -> FpgaExecutor:
@@ -90,6 +93,21 @@ def executor(job: Job) -> FpgaExecutor:
         parameters_id=job.parameters_id,
         foreign="refuse" if foreign == "refuse" else "replace",
         device=device,
+    )
+
+
+def _missing(bitstream: Bitstream, folder: Path | None) -> str | None:
+    """Return what to do where only the user can bring the files of a bitstream and has not; None for all others."""
+    if not isinstance(bitstream.bit, UserFile):
+        return None
+    try:
+        if locate_files(bitstream, folder) is not None:
+            return None
+    except ResourceError as error:
+        return str(error)
+    return (
+        f"{bitstream.bit.filename} is not on this machine, and cannot be fetched: put it and {bitstream.hwh.filename} "
+        f"into a folder and name it with {environment.BITSTREAMS}"
     )
 
 

@@ -65,6 +65,8 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
         bitstreams: Path | None,
         **others: Any,
     ) -> Any:
+        if old_distribution is not None and distribution is not None:
+            raise click.UsageError("choose one of --distribution and --source, its old name")
         if old_distribution is not None:
             click.echo(f"bnncore: {OPTION_SOURCE}", err=True)
         options = Options(backend=backend, board=board, threads=threads, bitstreams=bitstreams)

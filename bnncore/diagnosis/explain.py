@@ -13,7 +13,7 @@ from bnncore.boards.matching import board_of, consider_bitstreams, fitting
 from bnncore.classifier import Classifier
 from bnncore.discovery.index import Claim
 from bnncore.discovery.kinds import BACKEND, BITSTREAM, PARAMETERS, TOPOLOGY
-from bnncore.discovery.names import canonical
+from bnncore.discovery.names import canonical, is_name
 from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Choice
 from bnncore.errors import BnnError
@@ -30,7 +30,9 @@ def explain(registry: Registry, classifier: Classifier) -> tuple[Choice, ...]:
     """
     job, found = classifier.job, classifier.resolution
     parts = _loaded(classifier) if found is None else found.choices()
-    return (*parts, *_bitstreams(registry, job), *_backends(registry, job, classifier.options.backend))
+    backends = tuple(_backends(registry, job, classifier.options.backend))
+    on_board = any(each.chosen and each.what == "fpga" for each in backends)
+    return (*parts, *_bitstreams(registry, job, on_board), *backends)
 
 
 def _loaded(classifier: Classifier) -> Iterator[Choice]:
@@ -39,17 +41,21 @@ def _loaded(classifier: Classifier) -> Iterator[Choice]:
         yield Choice(part=kind.word, what=what, owner="your files", chosen=True, reason="loaded by its path")
 
 
-def _bitstreams(registry: Registry, job: Job) -> Iterator[Choice]:
-    """Yield the bitstreams of the topology; for a board also those of other topologies on it."""
+def _bitstreams(registry: Registry, job: Job, on_board: bool) -> Iterator[Choice]:
+    """Yield the bitstreams of the topology; for a board also those of other topologies on it.
+
+    One is chosen where the backend ``fpga`` is: that one it loads.
+    """
     topology, board = job.topology.name, board_of(job)
     considered = () if board is None else consider_bitstreams(job.topology, job.find_bitstream, board)
     fit, by_place = fitting(considered), {canonical(each.place): each for each in considered}
     found = []
     for claim in registry.index.of(BITSTREAM):
-        place, chosen = claim.parts["board"], False
+        place = claim.parts["board"]
         here = by_place.get(canonical(place))
-        if canonical(claim.parts["topology"]) != canonical(topology):
-            if board is None or canonical(place) != canonical(board.name):
+        chosen = False
+        if not _same(claim.parts["topology"], topology):
+            if board is None or not _same(place, board.name):
                 continue
             reason = f"for another topology than {topology}"
         elif board is None:
@@ -57,9 +63,12 @@ def _bitstreams(registry: Registry, job: Job) -> Iterator[Choice]:
         elif here is None or (here.problem is None and here is not fit):
             reason = f"for another board than {board.name}"
         elif here is fit:
-            chosen = True
-            same = canonical(place) == canonical(board.name)
-            reason = f"for {topology} on {place}" + ("" if same else f", which has the part of {board.name}")
+            chosen = on_board
+            reason = f"for {topology} on {place}"
+            if not _same(place, board.name):
+                reason += f", which has the part of {board.name}"
+            if not on_board:
+                reason += "; used where the backend fpga runs"
         else:
             reason = str(here.problem)
         if claim.blocked:
@@ -69,12 +78,17 @@ def _bitstreams(registry: Registry, job: Job) -> Iterator[Choice]:
     yield from sorted(found, key=lambda each: not each.chosen)
 
 
+def _same(name: str, other: str) -> bool:
+    """Say whether two words are the same name; what a file or a device tree says need not be one."""
+    return is_name(name) and is_name(other) and canonical(name) == canonical(other)
+
+
 def _choice(claim: Claim, chosen: bool, reason: str) -> Choice:
     return Choice(part=claim.kind.word, what=claim.declared, owner=claim.owner, chosen=chosen, reason=reason)
 
 
 def _backends(registry: Registry, job: Job, asked: str) -> Iterator[Choice]:
-    candidates = {canonical(each.backend.name): each for each in choose(registry, job, asked)}
+    candidates = {canonical(each.backend.name): each for each in choose(registry, job, asked, thorough=True)}
     for name, candidate in sorted(candidates.items(), key=lambda each: not each[1].chosen):
         yield _choice(registry.owner(BACKEND, name), candidate.chosen, candidate.reason)
     for claim in registry.index.of(BACKEND):

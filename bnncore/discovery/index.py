@@ -7,7 +7,6 @@ exception in any of them ends the host, and it drops the second plugin of a name
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -163,6 +162,9 @@ class Index:
         return free[0]
 
     def _unknown(self, kind: Kind, name: str) -> UnknownNameError:
+        # Needed for an error alone.
+        import difflib
+
         known = self.names(kind)
         close = difflib.get_close_matches(name, known)
         if close:
@@ -199,7 +201,7 @@ def blocks(distribution: str, name: str) -> str | None:
     own = _canonical_distribution(distribution)
     disabled = _listed(environment.DISABLE)
     for each in (own, name):
-        if each in disabled:
+        if _canonical_distribution(each) in disabled:
             return f"{each!r} is listed in {environment.DISABLE}"
     allowed = _listed(environment.ALLOW)
     if allowed and own != _OWN and own not in allowed:

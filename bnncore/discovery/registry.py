@@ -172,9 +172,9 @@ class Registry:
         record: Backend = self.describe(self.owner(BACKEND, name))
         return record
 
-    def backends(self) -> tuple[Backend, ...]:
-        """Return every usable backend, highest priority first; broken ones are warned of once."""
-        found = [record for name in self.index.names(BACKEND) if (record := self._try_backend(name))]
+    def backends(self, *, warn: bool = True) -> tuple[Backend, ...]:
+        """Return every usable backend, highest priority first; broken ones are warned of once, if at all."""
+        found = [record for name in self.index.names(BACKEND) if (record := self._try_backend(name, warn))]
         return tuple(sorted(found, key=lambda record: (-record.priority, record.name)))
 
     def rescan(self) -> Index:
@@ -195,9 +195,10 @@ class Registry:
             self._warned.add(str(error))
         warnings.warn(str(error), PluginWarning, stacklevel=3)
 
-    def _try_backend(self, name: str) -> Backend | None:
+    def _try_backend(self, name: str, warn: bool) -> Backend | None:
         try:
             return self.backend(name)
         except PluginError as error:
-            self.warn(error)
+            if warn:
+                self.warn(error)
             return None

@@ -16,8 +16,7 @@ from bnncore.discovery.kinds import DATASET, PARAMETERS, PREPROCESSING, TOPOLOGY
 from bnncore.discovery.names import canonical
 from bnncore.discovery.offers import Offers, find_offers
 from bnncore.discovery.registry import Registry
-from bnncore.errors import AmbiguousError, PluginError, UnknownNameError
-from bnncore.formats.card import CARD
+from bnncore.errors import AmbiguousError, PluginError, ResourceError, UnknownNameError
 from bnncore.records import Dataset, Parameters, Preprocessing, Resource
 from bnncore.resources import packaged
 from bnncore.spelling import argument
@@ -68,6 +67,8 @@ class Resolution:
     _offers: Offers = field(repr=False)
     _index: Index = field(repr=False)
     _asked: str | None = field(repr=False)
+    # Of the datasets that the distribution of the parameters offers itself.
+    _others_cards: tuple[Resource, ...] = field(repr=False)
 
     @property
     def own(self) -> bool:
@@ -81,7 +82,26 @@ class Resolution:
         Raises:
             ResourceError: if another distribution supplies them and lists no card.
         """
-        return self.dataset.card if self.own else packaged(self.parameters.resource.package, CARD)
+        if self.own:
+            return self.dataset.card
+        from bnncore.formats.card import CARD
+
+        package, (folder, _, _) = (
+            self.parameters.resource.package,
+            self.parameters.resource.path.rpartition("/"),
+        )
+        if folder:
+            # A package may offer parameters for several datasets, each in a folder with a card of its own.
+            try:
+                return packaged(package, f"{folder}/{CARD}")
+            except ResourceError:
+                pass
+        resource = packaged(package, CARD)
+        if resource in self._others_cards:
+            raise ResourceError(
+                f"{package}/{CARD} is the card of another dataset; put one for these parameters beside their weights"
+            )
+        return resource
 
     def choices(self) -> Iterator[Choice]:
         """Yield what was considered, part by part, the chosen one first."""
@@ -115,11 +135,9 @@ class Resolution:
         yield Choice(part=part, what=what, owner=chosen.owner, chosen=True, reason=reason)
         for offered, claims in self._offers.claims.items():
             for claim in claims:
-                same = canonical(offered) == canonical(network)
-                if same and claim == chosen:
+                if claim == chosen and canonical(offered) == canonical(network):
                     continue
-                ask = argument("distribution", claim.distribution) if same else argument("topology", offered)
-                reason = f"taken with {ask}"
+                reason = self._missing(offered) or f"taken with {self._how(offered, claim)}"
                 yield Choice(part=part, what=offered, owner=claim.owner, chosen=False, reason=reason)
         for claim in self._index.of(PARAMETERS):
             if claim.blocked and claim.parts["dataset"] == self.owner.name:
@@ -130,6 +148,27 @@ class Resolution:
                     chosen=False,
                     reason=claim.blocked,
                 )
+
+    def _missing(self, topology: str) -> str | None:
+        """Return why a topology that parameters are offered for cannot be used, as far as the index tells."""
+        try:
+            self._index.owner(TOPOLOGY, topology)
+        except PluginError as error:
+            return str(error)
+        return None
+
+    def _how(self, topology: str, claim: Claim) -> str:
+        """Return with which arguments the parameters of a claim are taken."""
+        needed = []
+        if canonical(topology) != canonical(self.topology.name):
+            needed.append(argument("topology", topology))
+        try:
+            taken = self._offers.choose_owner(topology)
+        except AmbiguousError:
+            taken = None
+        if taken != claim or not needed:
+            needed.append(argument("distribution", claim.distribution))
+        return " and ".join(needed)
 
     def _preprocessing(self) -> Choice:
         reason = "declared by its plugin"
@@ -236,4 +275,11 @@ def _resolve(
         offers=offers,
         index=index,
         asked=distribution,
+        others_cards=tuple(
+            registry.describe(claim).card
+            for claim in index.of(DATASET)
+            if parameters_owner != owner
+            and claim.distribution == parameters_owner.distribution
+            and not claim.blocked
+        ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
@@ -69,10 +70,37 @@ def test_off_board_get_raises_with_it(binparams: Path) -> None:
 @pytest.mark.parametrize("name", ["Pynq-Z1", "Pynq-Z2", "Ultra96"])
 @pytest.mark.parametrize("topology", sorted(TOPOLOGIES))
 def test_nothing_is_in_the_way_on_the_three_boards(
-    board: Callable, pynq: dict[str, str], name: str, topology: str
+    board: Callable,
+    pynq: dict[str, str],
+    name: str,
+    topology: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     board(name)
+    if name == "Ultra96":
+        # Nobody publishes digests of these: users bring them.
+        bring(tmp_path, monkeypatch, topology)
     assert fpga.obstacle(job(topology)) is None
+
+
+def bring(folder: Path, monkeypatch: pytest.MonkeyPatch, topology: str, accept: bool = True) -> None:
+    digests = []
+    for suffix in ("bit", "hwh"):
+        (folder / f"{topology}-ultra96.{suffix}").write_bytes(suffix.encode())
+        digests.append(hashlib.sha256(suffix.encode()).hexdigest())
+    monkeypatch.setenv("BNNCORE_BITSTREAMS", str(folder))
+    if accept:
+        monkeypatch.setenv("BNNCORE_BITSTREAMS_ACCEPT", ",".join(digests))
+
+
+def test_files_that_only_the_user_can_bring_are_missed_before_they_are_needed(
+    board: Callable, pynq: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board("Ultra96")
+    assert "cnvW1A1-ultra96.bit is not on this machine, and cannot be fetched" in str(fpga.obstacle(job()))
+    bring(tmp_path, monkeypatch, "cnvW1A1", accept=False)
+    assert "BNNCORE_BITSTREAMS_ACCEPT=" in str(fpga.obstacle(job()))
 
 
 def test_without_pynq(board: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

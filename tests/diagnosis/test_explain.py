@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 
+import attrs
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import bnncore
-from bnncore import AmbiguousError, BackendError
+from bnncore import AmbiguousError, BackendError, PluginError
 from bnncore.boards.fpga import obstacle
 from bnncore.boards.matching import board_of, consider_bitstreams, fitting
 from bnncore.cli import cli
 from bnncore.diagnosis.board import examine_board
+from bnncore.diagnosis.doctor import examine
 from bnncore.diagnosis.explain import explain
 from bnncore.discovery import kinds
 from bnncore.discovery.host import PluginWarning
@@ -112,9 +116,10 @@ def test_a_board_shows_its_bitstream_and_why_others_lose(shapes, install):
     source = BITSTREAMS.replace("PART", "some part")
     install("bnn-bits", {kinds.BITSTREAM.group: entries}, {"bnn_bits/__init__.py": source})
     choices = explained("shapes", board="My_Board")
-    assert chosen(choices, "bitstream").what == "first.my-board"
-    assert chosen(choices, "bitstream").owner == "bnn-bits 1.0"
+    assert fitting_bitstream(choices).what == "first.my-board"
+    assert fitting_bitstream(choices).owner == "bnn-bits 1.0"
     assert losers(choices, "bitstream") == {
+        "first.my-board": f"for first on my-board; {ELSEWHERE}",
         "first.other": "for another board than my-board",
         "second.my_board": "for another topology than first",
     }
@@ -182,6 +187,15 @@ def test_parameters_that_were_loaded_by_their_path_are_explained_too(tmp_path, f
 # -- what is explained is what is opened -------------------------------------------------------------
 
 
+ELSEWHERE = "used where the backend fpga runs"
+
+
+def fitting_bitstream(choices):
+    """Return the choice of the bitstream that fits a board, which is used where its backend runs."""
+    (found,) = [each for each in choices if each.part == "bitstream" and ELSEWHERE in each.reason]
+    return found
+
+
 def used_bitstream(classifier):
     """Return the board under whose name the bitstream is offered that the backend ``fpga`` would load, or None."""
     job = classifier.job
@@ -211,7 +225,9 @@ def agree(name, **asked):
         except BackendError:
             opened = None
     classifier.close()
-    said = [each.what for each in choices if each.part == "bitstream" and each.chosen]
+    said = [
+        each.what for each in choices if each.part == "bitstream" and (each.chosen or ELSEWHERE in each.reason)
+    ]
     used = used_bitstream(classifier)
     assert [canonical(each) for each in said] == (
         [] if used is None else [canonical(f"{classifier.topology.name}.{used}")]
@@ -288,9 +304,9 @@ def test_a_siblings_bitstream_is_explained_as_it_is_used(shapes, install, board)
         if not asked:
             board("Pynq-Z2")
         classifier, choices = agree("shapes", **asked)
-        found = chosen(choices, "bitstream")
+        found = fitting_bitstream(choices)
         assert (found.what, found.owner) == ("first.pynq-z1", "bnn-bits 1.0")
-        assert found.reason == "for first on pynq-z1, which has the part of pynq-z2"
+        assert found.reason == f"for first on pynq-z1, which has the part of pynq-z2; {ELSEWHERE}"
         assert used_bitstream(classifier) == "pynq-z1"
 
 
@@ -340,10 +356,85 @@ def test_a_blocked_bitstream_hides_no_sibling(shapes, install, board, monkeypatc
         source = BITSTREAMS.replace("PART", "xc7z020clg400").replace("bnn_bits", package)
         install(name, {kinds.BITSTREAM.group: {entry: package}}, {f"{package}/__init__.py": source})
     _, choices = agree("shapes")
-    assert chosen(choices, "bitstream").what == "first.pynq-z2"
+    assert fitting_bitstream(choices).what == "first.pynq-z2"
     monkeypatch.setenv("BNNCORE_DISABLE", "bnn-own")
     _, choices = agree("shapes")
-    assert chosen(choices, "bitstream").what == "first.pynq-z1"
+    assert fitting_bitstream(choices).what == "first.pynq-z1"
     assert losers(choices, "bitstream")["first.pynq-z2"] == "'bnn_own' is listed in BNNCORE_DISABLE"
     found = {each.subject: each.state for each in examine_board(bnncore.registry)}
     assert found["bitstream first.pynq-z2"] == "note"
+
+
+@pytest.mark.parametrize("asked", ["My Zynq", "a/b"])
+def test_a_board_whose_name_is_none_is_explained(shapes, asked):
+    agree("shapes", board=asked)
+
+
+def test_a_network_whose_name_is_none_is_explained(tmp_path, first, board):
+    write_npz(tmp_path / "mine.npz", random_network(attrs.evolve(first, name="My Net")))
+    board("Pynq-Z2")
+    classifier = bnncore.load(tmp_path / "mine.npz")
+    assert chosen(explain(bnncore.registry, classifier), "topology").what == "My Net"
+
+
+def test_what_is_said_to_take_other_parameters_takes_them(shapes, offer, second):
+    offer("bnn-best", [second], seed=2)
+    taken = {}
+    for choice in explained("shapes"):
+        if choice.part == "parameters" and not choice.chosen:
+            asked = dict(re.findall(r"(topology|distribution)='([^']+)'", choice.reason))
+            taken[choice.what, choice.owner] = bnncore.get("shapes", **asked).resolution
+    assert len(taken) == 3
+    for (topology, owner), found in taken.items():
+        assert (found.topology.name, found.parameters_owner.owner) == (topology, owner)
+
+
+def test_parameters_for_a_blocked_topology_are_not_said_to_be_had(shapes, monkeypatch):
+    monkeypatch.setenv("BNNCORE_DISABLE", "second")
+    assert "is blocked" in losers(explained("shapes"), "parameters")["second"]
+
+
+def test_strict_stops_nothing_that_does_not_need_what_is_broken(shapes, install, monkeypatch):
+    install(
+        "bnn-runner", {kinds.BACKEND.group: {"runner": "bnn_runner"}}, {"bnn_runner.py": "raise ValueError"}
+    )
+    monkeypatch.setenv("BNNCORE_STRICT", "1")
+    agree("shapes", backend="numpy")
+    found = {each.subject: each for each in examine(bnncore.registry)}
+    assert found["backend runner"].state == "problem"
+    with pytest.raises(PluginError, match="ValueError"):
+        bnncore.get("shapes").classify(np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("executor", "said"),
+    [
+        ("raise SystemExit(3)", "raised SystemExit: 3"),
+        ("raise RuntimeError('kaputt')", "raised RuntimeError: kaputt"),
+        ("return None", "returned NoneType, expected an executor"),
+    ],
+)
+def test_a_backend_that_fails_when_it_is_opened_is_a_problem_for_doctor_and_for_nobody_else(
+    shapes, install, executor, said
+):
+    source = BACKEND.replace("PRIORITY", "1000").replace("OBSTACLE", "None")
+    source = source.replace("def nothing(job):", f"def nothing(job):\n    {executor}")
+    install("bnn-runner", {kinds.BACKEND.group: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
+    with pytest.warns(PluginWarning, match="trying the next backend"):
+        assert bnncore.get("shapes").backend != "runner"
+    found = {each.subject: each for each in examine(bnncore.registry)}
+    assert found["backend runner"].state == "problem"
+    assert said in found["backend runner"].text
+    with pytest.raises(PluginError, match=said):
+        bnncore.get("shapes", "runner").backend  # noqa: B018  # the access raises
+
+
+@pytest.mark.parametrize("priority", ["0", "1"])
+def test_an_executor_that_cannot_be_imported_is_told_also_where_it_would_not_be_taken(
+    shapes, install, priority
+):
+    source = BACKEND.replace("PRIORITY", priority).replace("OBSTACLE", "None").replace(":nothing", ":gone")
+    install("bnn-runner", {kinds.BACKEND.group: {"runner": "bnn_runner"}}, {"bnn_runner.py": source})
+    assert "cannot be imported" in losers(explained("shapes"), "backend")["runner"]
+    found = {each.subject: each for each in examine(bnncore.registry)}
+    assert "cannot be imported" in found["backend runner"].text

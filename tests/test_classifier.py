@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from batches import random_batch
+from bnnhw.cpu.executor import CpuExecutor
 from bnnhw.errors import BackendError
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import NumpyExecutor, scores
@@ -287,8 +288,8 @@ def test_a_stream_of_any_length_takes_constant_memory(classifier: Classifier) ->
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell a process's memory")
 def test_a_stream_through_the_c_kernels_leaves_nothing_behind(network: Network) -> None:
     """Also what Python does not allocate, and also after answers that nobody keeps."""
-    cpu = pytest.importorskip("bnnhw.cpu.executor", reason="no C kernels", exc_type=Exception)  # type: ignore[arg-type]
-    given, executor = network.topology.input, cpu.CpuExecutor(network)
+    pytest.importorskip("bnnhw.cpu._compiled", reason="no C kernels")
+    given, executor = network.topology.input, CpuExecutor(network)
     engine = Engine(network.topology, CLASSES, Pipeline(Preprocessing.default(given), given), executor)
     images = random_batch(network.topology, 256, seed=1)
 

@@ -11,6 +11,8 @@ import threading
 import numpy as np
 import pytest
 from batches import random_batch
+from bnnhw.cpu import executor as cpu
+from bnnhw.cpu import layout
 from bnnhw.errors import BackendError, InputError
 from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
@@ -22,11 +24,7 @@ from variables import KERNEL_EXAMPLES
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.publishing.random_network import random_network
 
-cpu = pytest.importorskip(
-    "bnnhw.cpu.executor",
-    reason="bnncore-hw was installed without its C kernels",
-    exc_type=Exception,  # type: ignore[arg-type]  # a BackendError
-)
+pytest.importorskip("bnnhw.cpu._compiled", reason="bnncore-hw was installed without its C kernels")
 
 # Fewer where a sanitizer slows everything down.
 EXAMPLES = int(KERNEL_EXAMPLES.value or KERNEL_EXAMPLES.default)
@@ -267,13 +265,55 @@ def test_variant_that_cannot_run_here_is_refused(monkeypatch):
         cpu.choose("future")
 
 
-def test_missing_extension_is_a_backend_error():
-    """Without the compiled module importing says what to do, and nothing else breaks."""
-    code = (
-        "import sys; sys.modules['bnnhw.cpu._compiled'] = None\n"
-        "from bnnhw.errors import BackendError\n"
-        "try: import bnnhw.cpu.executor\n"
-        "except BackendError as error: assert 'compiler' in str(error)\n"
-        "else: raise SystemExit('imported')"
+WITHOUT_EXTENSION = """
+import sys
+sys.modules["bnnhw.cpu._compiled"] = None
+import pkgutil
+from importlib import import_module
+import bnnhw.cpu
+for module in pkgutil.iter_modules(bnnhw.cpu.__path__):
+    if module.name != "_compiled":
+        import_module(f"bnnhw.cpu.{module.name}")
+from bnnhw.cpu.executor import CpuExecutor, choose, variants
+from bnnhw.cpu.layout import plan
+from bnnhw.errors import BackendError
+from bnnhw.network import LayerParameters, Network
+from bnnhw.topology import Dense, Input, Topology
+import numpy as np
+topology = Topology(name="one", input=Input(height=1, width=1), layers=(Dense(outputs=1),))
+layer = LayerParameters(weights=np.ones((1, 1), np.int8), thresholds=np.zeros((1, 0), np.int32))
+network = Network(topology=topology, layers=(layer,))
+plan(network)
+for call in (choose, variants, lambda: choose("portable"), lambda: CpuExecutor(network)):
+    try:
+        call()
+    except BackendError as error:
+        assert "without a C compiler" in str(error), error
+    else:
+        raise SystemExit("nothing was said")
+"""
+
+
+def test_without_the_extension_everything_imports_and_making_an_executor_says_what_to_do():
+    """Documentation is made from the docstrings where there may be no compiler."""
+    subprocess.run([sys.executable, "-c", WITHOUT_EXTENSION], check=True, timeout=60)
+
+
+def test_python_fills_every_field_of_the_structures_and_no_other(monkeypatch):
+    plan = layout.plan
+    with_pool = Topology(
+        name="pools", input=SMALL.input, layers=(Conv(outputs=5), Pool(size=3, stride=1), Dense(outputs=2))
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    network = random_network(with_pool, np.random.default_rng(0))
+    for kind in (layout.InputPlan, layout.LayerPlan, layout.PoolPlan):
+
+        def shortened(network, kind=kind):
+            given, stages = plan(network)
+            for each in (given, *stages):
+                if isinstance(each, kind):
+                    del each.fields[next(iter(each.fields))]
+            return given, stages
+
+        monkeypatch.setattr(cpu, "plan", shortened)
+        with pytest.raises(AssertionError, match="only"):
+            cpu.CpuExecutor(network)

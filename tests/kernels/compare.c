@@ -48,8 +48,8 @@ static void shape(example *e) {
     e->height = dense ? 1 : kernel + pick(0, 6);
     e->width = dense ? 1 : kernel + pick(0, 8);
     const int pixel = layer->kind == BNN_BYTES ? e->channels : e->words * step;
-    layer->runs = dense ? 1 : kernel;
-    layer->run = (dense ? 1 : kernel) * (layer->kind == BNN_BYTES ? e->channels : e->words);
+    layer->segments = dense ? 1 : kernel;
+    layer->segment_length = (dense ? 1 : kernel) * (layer->kind == BNN_BYTES ? e->channels : e->words);
     layer->in_row = (ptrdiff_t)e->width * pixel;
     layer->in_column = (ptrdiff_t)pixel * stride;
     layer->in_line = layer->in_row * stride;
@@ -79,8 +79,8 @@ static void shape(example *e) {
 
 static void fill(example *e) {
     bnn_layer *layer = &e->layer;
-    const int window = layer->runs * layer->run, lanes = layer->groups * BNN_GROUP;
-    const int middle = layer->kind == BNN_BITS ? layer->runs * layer->run * 32 : 0;
+    const int window = layer->segments * layer->segment_length, lanes = layer->groups * BNN_GROUP;
+    const int middle = layer->kind == BNN_BITS ? layer->segments * layer->segment_length * 32 : 0;
     const int spread = layer->kind == BNN_BYTES ? 2000 : 40;
     e->limits = bnn_allocate((size_t)lanes * 2 * sizeof(int32_t));
     e->base = bnn_allocate((size_t)layer->outputs * sizeof(int32_t));
@@ -124,7 +124,7 @@ static void *evaluate(const example *e, const bnn_variant *variant) {
     void *out = bnn_allocate(e->out_bytes);
     layer.weights = weights;
     variant->pack(&layer, &rows, weights);
-    variant->run(&layer, e->in, out, e->images, scratch);
+    variant->evaluate(&layer, e->in, out, e->images, scratch);
     bnn_release(weights);
     bnn_release(scratch);
     return out;
@@ -142,12 +142,12 @@ int main(int argc, char **argv) {
         fill(&e);
         void *expected = evaluate(&e, &bnn_portable);
         for (int index = 0; bnn_variant_name(index) != NULL; index++) {
-            if (!bnn_variant_runs(index)) continue;
+            if (!bnn_variant_usable(index)) continue;
             void *found = evaluate(&e, bnn_variant_at(index));
             if (memcmp(found, expected, e.out_bytes) != 0) {
                 printf("%s differs from portable: layer %d, kind %d, result %d, %d x %d x %d to %d, kernel %d, planes %d\n",
                        bnn_variant_name(index), i, e.layer.kind, e.layer.result, e.height, e.width, e.channels,
-                       e.layer.outputs, e.layer.runs, e.layer.planes);
+                       e.layer.outputs, e.layer.segments, e.layer.planes);
                 return 1;
             }
             bnn_release(found);
@@ -162,7 +162,7 @@ int main(int argc, char **argv) {
     }
     printf("%d layers agree, %d comparisons:", layers, compared);
     for (int index = 0; bnn_variant_name(index) != NULL; index++) {
-        if (bnn_variant_runs(index)) printf(" %s", bnn_variant_name(index));
+        if (bnn_variant_usable(index)) printf(" %s", bnn_variant_name(index));
     }
     printf("\n");
     return 0;

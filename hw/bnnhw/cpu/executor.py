@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from types import MappingProxyType
@@ -18,21 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bnnhw import environment
-from bnnhw.cpu.layout import SIGN_BITS, LayerPlan, plan
+from bnnhw.cpu.extension import ffi, lib, require
+from bnnhw.cpu.layout import GROUP, SIGN_BITS, LayerPlan, plan
 from bnnhw.cpu.threads import thread_count
 from bnnhw.errors import BackendError
 from bnnhw.executor import checked_batch
 from bnnhw.network import Network
 from bnnhw.topology import Topology
-
-try:
-    from bnnhw.cpu._compiled import ffi, lib  # type: ignore[import-not-found,unused-ignore]  # compiled
-except ImportError as error:  # no compiler when it was installed
-    raise BackendError(
-        f"the C kernels of bnncore-hw are not there ({error}): it was installed without a C compiler; "
-        "install gcc or clang and then 'pip install --force-reinstall --no-cache-dir bnncore-hw', "
-        "or use backend='numpy'"
-    ) from error
 
 __all__ = ["CpuExecutor", "choose", "variants"]
 
@@ -50,18 +43,25 @@ _WORTH_A_THREAD = 10**8
 _UINT8 = np.dtype(np.uint8)
 
 # Looked up once, as each time takes a hundredth of what a small network does.
-_ARRAY, _BYTES = np.ndarray, ffi.typeof("uint8_t[]")
-_from_buffer, _bnn_run = ffi.from_buffer, lib.bnn_run
+_ARRAY = np.ndarray
+if lib is not None:
+    _BYTES = ffi.typeof("uint8_t[]")
+    _from_buffer, _bnn_evaluate = ffi.from_buffer, lib.bnn_evaluate
 
 
 def variants() -> MappingProxyType[str, bool]:
-    """Return the compiled variants, the most capable first, and whether this processor can run each."""
+    """Return the compiled variants, the most capable first, and whether this processor can run each.
+
+    Raises:
+        BackendError: if nothing was compiled, as there was no C compiler.
+    """
+    require()
     found: dict[str, bool] = {}
     for index in count():
         name = lib.bnn_variant_name(index)
         if name == ffi.NULL:
             return MappingProxyType(found)
-        found[ffi.string(name).decode()] = bool(lib.bnn_variant_runs(index))
+        found[ffi.string(name).decode()] = bool(lib.bnn_variant_usable(index))
     raise AssertionError("the table of variants ends")
 
 
@@ -73,7 +73,7 @@ def choose(isa: str | None = None) -> tuple[str, str]:
             capable that this processor can run.
 
     Raises:
-        BackendError: if the variant asked for was not compiled in or cannot run here.
+        BackendError: if the variant asked for was not compiled in or cannot run here, or nothing was compiled.
     """
     found = variants()
     forced = environment.CPU_ISA.value.strip()
@@ -108,7 +108,8 @@ class CpuExecutor:
             isa: see ``choose``.
 
         Raises:
-            BackendError: if the variant cannot run here, or there is not enough memory.
+            BackendError: if the kernels were not compiled, the variant cannot run here, or there is not enough
+                memory.
         """
         topology = network.topology
         self._asked, self._process = threads, os.getpid()
@@ -156,7 +157,7 @@ class CpuExecutor:
                 place = self._idle.pop()  # as in _take, without the call
             except IndexError:
                 place = self._workspace()
-            _bnn_run(self._network, place.maps, source, images, place.target)
+            _bnn_evaluate(self._network, place.maps, source, images, place.target)
             few: npt.NDArray[np.int32] = (place.first if images == 1 else place.scores[:images]).copy()
             self._idle.append(place)
             return few
@@ -186,7 +187,7 @@ class CpuExecutor:
             place = self._idle.pop()  # as in _take, without the call
         except IndexError:
             place = self._workspace()
-        _bnn_run(self._network, place.maps, source, 1, place.target)
+        _bnn_evaluate(self._network, place.maps, source, 1, place.target)
         outputs = place.row.tobytes()
         self._idle.append(place)
         return outputs
@@ -200,7 +201,7 @@ class CpuExecutor:
     def _run(self, source: Any, images: int, target: Any) -> None:
         place = self._take()
         try:
-            _bnn_run(self._network, place.maps, source, images, target)
+            _bnn_evaluate(self._network, place.maps, source, images, target)
         finally:
             self._idle.append(place)
 
@@ -288,23 +289,24 @@ def _load(network: Network, variant: int) -> tuple[Any, int]:
     """Return the packed network, and the bytes that the maps of one image take."""
     topology = network.topology
     given, stages = plan(network)
-    sizes = [given.fields["image"] * (8 if given.fields["encoding"] == SIGN_BITS else 1)]
+    sizes = [given.fields["image"] * (8 if given.constants["encoding"] == SIGN_BITS else 1)]
     sizes += [8 * stage.fields["out_image"] for stage in stages[:-1]]
     if sum(sizes) > sys.maxsize // 2:
         raise _no_memory(topology)
-    made = lib.bnn_network_new(variant, ffi.new("bnn_input *", given.fields), len(stages))
+    assert lib.BNN_GROUP == GROUP
+    made = lib.bnn_network_new(variant, _struct("bnn_input", given.fields, given.constants), len(stages))
     if made == ffi.NULL:
         raise _no_memory(topology)
     packed = ffi.gc(made, lib.bnn_network_free)
     for stage in stages:
         if not isinstance(stage, LayerPlan):
-            lib.bnn_network_pool(packed, ffi.new("bnn_pool *", stage.fields))
+            lib.bnn_network_pool(packed, _struct("bnn_pool", stage.fields))
             continue
         bits = ffi.NULL if stage.bits is None else ffi.from_buffer("uint64_t[]", stage.bits)
         signs = ffi.NULL if stage.bytes is None else ffi.from_buffer("int8_t[]", stage.bytes)
         failed = lib.bnn_network_layer(
             packed,
-            ffi.new("bnn_layer *", stage.fields),
+            _struct("bnn_layer", stage.fields, stage.constants),
             bits,
             signs,
             ffi.from_buffer("int32_t[]", stage.limits),
@@ -313,6 +315,17 @@ def _load(network: Network, variant: int) -> tuple[Any, int]:
         if failed:
             raise _no_memory(topology)
     return packed, sum(sizes)
+
+
+def _struct(name: str, fields: dict[str, int], constants: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Return a filled structure of C, having made sure that exactly its fields are given.
+
+    Pointers among them are set by C itself. Constants are given by name.
+    """
+    wanted = {field for field, found in ffi.typeof(name).fields if found.type.kind != "pointer"}
+    given = fields | {field: getattr(lib, constant) for field, constant in constants.items()}
+    assert given.keys() == wanted, f"{name}: {sorted(given.keys() ^ wanted)} are in C or in layout.py only"
+    return ffi.new(f"{name} *", given)
 
 
 def _closed() -> BackendError:

@@ -1,6 +1,7 @@
 """A network as the C kernels want it: geometry, packed weights, and limits instead of thresholds.
 
-The layouts and what a value ``v`` is for each kind of layer are explained in ``_kernels/layer.h``.
+The layouts and what a value ``v`` is for each kind of layer are explained in ``_kernels/layer.h``. What a field may be
+one of is given by its name in C, whose value only the compiled module knows: so this module imports without it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ Array = npt.NDArray[Any]
 GROUP = 64
 """Neurons that a kernel handles together; channels in a word."""
 
-# The enumerations of layer.h and network.h.
-BYTES, BITS, TERNARY = range(3)
-ONE_BIT, TWO_BIT, SCORES, FLAGS = range(4)
-PIXELS, SIGN_BYTES, SIGN_BITS = range(3)
+# Constants of layer.h and network.h.
+BYTES, BITS, TERNARY = "BNN_BYTES", "BNN_BITS", "BNN_TERNARY"
+ONE_BIT, TWO_BIT, SCORES, FLAGS = "BNN_ONE_BIT", "BNN_TWO_BIT", "BNN_SCORES", "BNN_FLAGS"
+PIXELS, SIGN_BYTES, SIGN_BITS = "BNN_PIXELS", "BNN_SIGN_BYTES", "BNN_SIGN_BITS"
 
 # No value reaches this (2**29 at most; see topology.MAX_FAN_IN), and limits may be negated.
 _FAR = 2**30
@@ -42,9 +43,15 @@ class _Map:
 
 @frozen
 class InputPlan:
-    """The fields of ``bnn_input``."""
+    """The fields of ``bnn_input``.
+
+    Attributes:
+        fields: sizes and distances.
+        constants: fields that are one of some constants, by its name in C.
+    """
 
     fields: dict[str, int]
+    constants: dict[str, str]
 
 
 @frozen
@@ -53,6 +60,7 @@ class LayerPlan:
 
     Attributes:
         fields: sizes and distances.
+        constants: fields that are one of some constants, by its name in C.
         bits: uint64 [planes, outputs, words of a window], or None.
         bytes: int8 [outputs, fan-in], negated weights, or None.
         limits: int32 [1 or 2, groups * 64].
@@ -60,6 +68,7 @@ class LayerPlan:
     """
 
     fields: dict[str, int]
+    constants: dict[str, str]
     bits: Array | None = field(eq=False)
     bytes: Array | None = field(eq=False)
     limits: Array = field(eq=False)
@@ -117,14 +126,14 @@ def _input(topology: Topology) -> tuple[InputPlan, _Map]:
     first = topology.layers[0]
     if isinstance(first, Dense) and given.bits == 1:
         words = -(-given.height * row // 64)
-        fields |= {"encoding": SIGN_BITS, "image": words}
-        return InputPlan(fields), _Map(0, words, words, words)
+        fields["image"] = words
+        return InputPlan(fields, {"encoding": SIGN_BITS}), _Map(0, words, words, words)
     border = first.padding if isinstance(first, Conv) else 0
     padded = row + 2 * border * given.channels
     image = (given.height + 2 * border) * padded
     fields |= {"border_rows": border, "border_bytes": border * given.channels, "image": image}
-    fields["encoding"] = PIXELS if given.bits == 8 else SIGN_BYTES
-    return InputPlan(fields), _Map(0, padded, given.channels, image)
+    encoding = PIXELS if given.bits == 8 else SIGN_BYTES
+    return InputPlan(fields, {"encoding": encoding}), _Map(0, padded, given.channels, image)
 
 
 def _map(topology: Topology, shape: tuple[int, int, int], following: list[MatrixStage | PoolStage]) -> _Map:
@@ -171,22 +180,20 @@ def _layer(
     alpha, beta = {1: (1, 2), 2: (1, 1), 4: (2, 1)}[planes]
     layer = stage.layer
     if isinstance(layer, Conv):
-        runs, pixels, stride = layer.kernel, layer.kernel, layer.stride
+        segments, pixels, stride = layer.kernel, layer.kernel, layer.stride
     else:
-        runs, pixels, stride = 1, stage.input_shape[0] * stage.input_shape[1], 1
-    run = pixels * here.column if kind != TERNARY else pixels * here.column // 2
+        segments, pixels, stride = 1, stage.input_shape[0] * stage.input_shape[1], 1
+    length = pixels * here.column if kind != TERNARY else pixels * here.column // 2
     if kind == BITS and stage.number == 0:
-        run = here.image
+        length = here.image
     fields = {
-        "kind": kind,
-        "result": _result(topology, stage),
         "outputs": stage.outputs,
         "groups": -(-stage.outputs // GROUP),
         "planes": planes,
         "alpha": alpha,
         "beta": beta,
-        "runs": runs,
-        "run": run,
+        "segments": segments,
+        "segment_length": length,
         "in_row": here.row,
         "in_column": here.column * stride,
         "in_line": here.row * stride,
@@ -202,6 +209,7 @@ def _layer(
     base, fields["scale"] = _scores(stage, weights, kind, alpha, beta)
     return LayerPlan(
         fields=fields,
+        constants={"kind": kind, "result": _result(topology, stage)},
         bits=bits,
         bytes=np.negative(weights) if kind == BYTES else None,
         limits=_limits(stage, parameters, kind, alpha, beta),
@@ -209,13 +217,13 @@ def _layer(
     )
 
 
-def _kind(stage: MatrixStage) -> int:
+def _kind(stage: MatrixStage) -> str:
     if stage.number == 0 and (isinstance(stage.layer, Conv) or stage.input_bits == 8):
         return BYTES
     return BITS if stage.input_bits == 1 else TERNARY
 
 
-def _result(topology: Topology, stage: MatrixStage) -> int:
+def _result(topology: Topology, stage: MatrixStage) -> str:
     if stage.number == len([layer for layer in topology.layers if isinstance(layer, (Conv, Dense))]) - 1:
         return SCORES if topology.output == "scores" else FLAGS
     return ONE_BIT if stage.thresholds == 1 else TWO_BIT
@@ -239,7 +247,7 @@ def _planes(stage: MatrixStage, weights: Array, weight_bits: int) -> Array:
     return words
 
 
-def _scores(stage: MatrixStage, weights: Array, kind: int, alpha: int, beta: int) -> tuple[Array, int]:
+def _scores(stage: MatrixStage, weights: Array, kind: str, alpha: int, beta: int) -> tuple[Array, int]:
     """Return base and scale: a score is base - scale * v. Zeros where there are thresholds instead."""
     if stage.thresholds:
         return np.zeros(stage.outputs, np.int32), 0
@@ -247,7 +255,7 @@ def _scores(stage: MatrixStage, weights: Array, kind: int, alpha: int, beta: int
     return ((start + stage.offset) / stage.unit).astype(np.int32), int(step / stage.unit)
 
 
-def _limits(stage: MatrixStage, parameters: LayerParameters, kind: int, alpha: int, beta: int) -> Array:
+def _limits(stage: MatrixStage, parameters: LayerParameters, kind: str, alpha: int, beta: int) -> Array:
     """Return int32 [thresholds or 1, groups * 64]: a threshold fires where v is below its limit."""
     lanes = -(-stage.outputs // GROUP) * GROUP
     limits = np.full((max(1, stage.thresholds), lanes), -_FAR, np.int64)
@@ -260,14 +268,14 @@ def _limits(stage: MatrixStage, parameters: LayerParameters, kind: int, alpha: i
     return np.clip(limits, -_FAR, _FAR).astype(np.int32)
 
 
-def _limit(stage: MatrixStage, weights: Array, threshold: Array, kind: int, alpha: int, beta: int) -> Array:
+def _limit(stage: MatrixStage, weights: Array, threshold: Array, kind: str, alpha: int, beta: int) -> Array:
     # (start - step * v + offset) / unit > threshold, rounded up to a whole v.
     start, step = _sums(stage, weights, kind, alpha, beta)
     limit: Array = -np.floor((threshold * stage.unit - stage.offset - start) / step)
     return limit.astype(np.int64)
 
 
-def _sums(stage: MatrixStage, weights: Array, kind: int, alpha: int, beta: int) -> tuple[Array, int]:
+def _sums(stage: MatrixStage, weights: Array, kind: str, alpha: int, beta: int) -> tuple[Array, int]:
     """Return start, int64 [outputs], and step: a sum of weight times input is start - step * v."""
     if kind == BITS:
         return np.full(stage.outputs, alpha * stage.fan_in, np.int64), beta

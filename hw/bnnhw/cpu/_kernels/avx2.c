@@ -17,7 +17,7 @@
  * [group][plane][word][16][byte], the four bits in the order of spread(); or for layers that see bytes, int8
  * [group][pair of inputs][lane][2].
  */
-#include "layer.h"
+#include "platform.h"
 #if BNN_X86
 #define BNN_TARGET "popcnt,avx2"
 #include "tuning.h"
@@ -29,6 +29,7 @@
 #include "dots.h"
 #include "store.h"
 #include "used.h"
+#include "variants.h"
 #include "walk.h"
 
 /* Keep a sum in its register and its place; compilers regroup sums until they run out of registers. */
@@ -52,7 +53,7 @@ enum { PAIRS, SINGLE, TERNARY };
 static const uint8_t pair_tables[256][16] __attribute__((aligned(64))) = TABLES(PAIR);
 static const uint8_t ternary_tables[256][16] __attribute__((aligned(64))) = TABLES(MASKED);
 
-static int window_words(const bnn_layer *layer) { return layer->runs * layer->run; }
+static int window_words(const bnn_layer *layer) { return layer->segments * layer->segment_length; }
 
 static ptrdiff_t offsets_size(const bnn_layer *layer) {
     return ((ptrdiff_t)window_words(layer) * (ptrdiff_t)sizeof(int32_t) + 63) / 64 * 64;
@@ -108,7 +109,7 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
     }
     for (int word = 0; word < window; word++) {
         const ptrdiff_t step = layer->kind == BNN_TERNARY ? 2 : 1;
-        offset[word] = (int32_t)((word / layer->run * layer->in_row) / step + word % layer->run) * NIBBLES;
+        offset[word] = (int32_t)((word / layer->segment_length * layer->in_row) / step + word % layer->segment_length) * NIBBLES;
     }
     for (int plane = 0; plane < layer->planes; plane++) {
         for (int output = 0; output < layer->outputs; output++) {
@@ -450,12 +451,12 @@ static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int cou
     }
 }
 
-static void run(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
     uint16_t *choice = memory;
     int32_t *used = (int32_t *)((char *)memory + choices(layer, images));
     prepared ready = {choice, used};
     if (layer->kind == BNN_BYTES) {
-        bnn_dots_run(layer, in, out, images, memory, dots);
+        bnn_dots_evaluate(layer, in, out, images, memory, dots);
     } else if (layer->kind == BNN_TERNARY && bnn_is_dense(layer)) {
         choose_ternary(in, images * layer->in_image / 2, choice);
         ready.used = bnn_count_used(layer, in, images, used);
@@ -485,7 +486,7 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
     }
 }
 
-const bnn_variant bnn_avx2 = {"avx2", packed, pack, scratch, run};
+const bnn_variant bnn_avx2 = {"avx2", packed, pack, scratch, evaluate};
 
 #include "untarget.h"
 #endif

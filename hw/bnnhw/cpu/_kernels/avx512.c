@@ -20,7 +20,7 @@
  * [register][first, second, parity][lane] for three half words of inputs, [register][lane] for one; for ternary
  * inputs and two planes, [group][pair of planes][register][where they are equal, first plane][lane].
  */
-#include "layer.h"
+#include "platform.h"
 #if BNN_X86
 #define BNN_TARGET "popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq"
 /* gcc's other tunings keep addresses in vector registers where it runs out of plain ones. To come back they queue
@@ -35,6 +35,7 @@
 #include "dots.h"
 #include "store.h"
 #include "used.h"
+#include "variants.h"
 #include "walk.h"
 
 enum { REGISTERS = 4, LANES = 16 };
@@ -67,21 +68,21 @@ BNN_INLINE const int32_t *limits_of(const bnn_layer *layer, int threshold, int g
     return (const int32_t *)layer->weights + (threshold * layer->groups + group) * BNN_GROUP;
 }
 
-/* Words from one pixel to the next. A single run, as of a dense layer, may be cut anywhere. */
-BNN_INLINE int pixel(const bnn_layer *layer) { return layer->runs == 1 ? 1 : layer->run / layer->runs; }
+/* Words from one pixel to the next. A single segment, as of a dense layer, may be cut anywhere. */
+BNN_INLINE int pixel(const bnn_layer *layer) { return layer->segments == 1 ? 1 : layer->segment_length / layer->segments; }
 
-/* Words of a run that are the first of three. Ternary inputs are masked, and have no parity of their own. */
+/* Words of a segment that are the first of three. Ternary inputs are masked, and have no parity of their own. */
 BNN_INLINE int threes(const bnn_layer *layer) {
-    return layer->kind == BNN_BITS ? layer->run / (3 * pixel(layer)) * pixel(layer) : 0;
+    return layer->kind == BNN_BITS ? layer->segment_length / (3 * pixel(layer)) * pixel(layer) : 0;
 }
 
-BNN_INLINE int ones(const bnn_layer *layer) { return layer->run - 3 * threes(layer); }
+BNN_INLINE int ones(const bnn_layer *layer) { return layer->segment_length - 3 * threes(layer); }
 
-/* The `i`th word that is the first of three, as number of a word in its run. */
+/* The `i`th word that is the first of three, as number of a word in its segment. */
 BNN_INLINE int three(const bnn_layer *layer, int i) { return i / pixel(layer) * 3 * pixel(layer) + i % pixel(layer); }
 
 /* Half words of a window, taking three as one. */
-BNN_INLINE ptrdiff_t steps(const bnn_layer *layer) { return (ptrdiff_t)layer->runs * (threes(layer) + ones(layer)) * 2; }
+BNN_INLINE ptrdiff_t steps(const bnn_layer *layer) { return (ptrdiff_t)layer->segments * (threes(layer) + ones(layer)) * 2; }
 
 static ptrdiff_t offsets_size(const bnn_layer *layer) {
     return (steps(layer) * (ptrdiff_t)sizeof(ptrdiff_t) + 63) / 64 * 64 / (ptrdiff_t)sizeof(ptrdiff_t);
@@ -100,7 +101,7 @@ BNN_INLINE int together(const bnn_layer *layer) { return layer->kind == BNN_TERN
 
 /* Weights of a group, in elements of uint32. */
 BNN_INLINE ptrdiff_t group_size(const bnn_layer *layer) {
-    return (ptrdiff_t)layer->planes * layer->runs * layer->run * 2 * BNN_GROUP;
+    return (ptrdiff_t)layer->planes * layer->segments * layer->segment_length * 2 * BNN_GROUP;
 }
 
 static size_t packed(const bnn_layer *layer) {
@@ -112,14 +113,14 @@ static size_t packed(const bnn_layer *layer) {
 
 static void pack_offsets(const bnn_layer *layer, ptrdiff_t *offset) {
     const int step = layer->kind == BNN_TERNARY ? 2 : 1;
-    for (int run = 0; run < layer->runs; run++) {
+    for (int segment = 0; segment < layer->segments; segment++) {
         for (int i = 0; i < threes(layer); i++) {
-            for (int high = 0; high < 2; high++) *offset++ = (run * layer->in_row + three(layer, i)) * 8 + high * 4;
+            for (int high = 0; high < 2; high++) *offset++ = (segment * layer->in_row + three(layer, i)) * 8 + high * 4;
         }
     }
-    for (int run = 0; run < layer->runs; run++) {
-        for (int i = 3 * threes(layer); i < layer->run; i++) {
-            for (int high = 0; high < 2; high++) *offset++ = (run * layer->in_row + step * i) * 8 + high * 4;
+    for (int segment = 0; segment < layer->segments; segment++) {
+        for (int i = 3 * threes(layer); i < layer->segment_length; i++) {
+            for (int high = 0; high < 2; high++) *offset++ = (segment * layer->in_row + step * i) * 8 + high * 4;
         }
     }
 }
@@ -127,18 +128,18 @@ static void pack_offsets(const bnn_layer *layer, ptrdiff_t *offset) {
 /* The weights of one neuron and plane; `to` is its lane among the first weights. */
 static void pack_neuron(const bnn_layer *layer, const uint64_t *weight, int reg, uint32_t *to) {
     const int next = pixel(layer);
-    for (int run = 0; run < layer->runs; run++) {
+    for (int segment = 0; segment < layer->segments; segment++) {
         for (int i = 0; i < threes(layer); i++) {
-            const uint64_t *word = weight + run * layer->run + three(layer, i);
+            const uint64_t *word = weight + segment * layer->segment_length + three(layer, i);
             const uint64_t some[3] = {word[0], word[next], word[0] ^ word[next] ^ word[2 * next]};
             for (int high = 0; high < 2; high++, to += 3 * BNN_GROUP) {
                 for (int j = 0; j < 3; j++) to[(3 * reg + j) * LANES] = (uint32_t)(some[j] >> (32 * high));
             }
         }
     }
-    for (int run = 0; run < layer->runs; run++) {
-        for (int i = 3 * threes(layer); i < layer->run; i++) {
-            const uint64_t word = weight[run * layer->run + i];
+    for (int segment = 0; segment < layer->segments; segment++) {
+        for (int i = 3 * threes(layer); i < layer->segment_length; i++) {
+            const uint64_t word = weight[segment * layer->segment_length + i];
             for (int high = 0; high < 2; high++, to += BNN_GROUP) to[reg * LANES] = (uint32_t)(word >> (32 * high));
         }
     }
@@ -146,7 +147,7 @@ static void pack_neuron(const bnn_layer *layer, const uint64_t *weight, int reg,
 
 /* The same for a pair of planes, the second `other` words further on. */
 static void pack_pair(const bnn_layer *layer, const uint64_t *weight, ptrdiff_t other, int reg, uint32_t *to) {
-    for (int i = 0; i < layer->runs * layer->run; i++, weight++) {
+    for (int i = 0; i < layer->segments * layer->segment_length; i++, weight++) {
         for (int high = 0; high < 2; high++, to += 2 * BNN_GROUP) {
             to[2 * reg * LANES] = (uint32_t)(~(weight[0] ^ weight[other]) >> (32 * high));
             to[(2 * reg + 1) * LANES] = (uint32_t)(weight[0] >> (32 * high));
@@ -168,7 +169,7 @@ static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
         bnn_dots_pack(layer, rows->bytes, placed, 4, (int8_t *)weight);
         return;
     }
-    const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;
+    const ptrdiff_t window = (ptrdiff_t)layer->segments * layer->segment_length;
     pack_offsets(layer, (ptrdiff_t *)weight);
     weight += offsets_size(layer) * (ptrdiff_t)(sizeof(ptrdiff_t) / sizeof(uint32_t));
     for (int plane = 0; plane < layer->planes; plane += together(layer)) {
@@ -386,7 +387,7 @@ typedef struct {
 static plan plan_of(const bnn_layer *layer, const void *in, const void *made) {
     plan p = {0};
     p.offset = offsets_of(layer);
-    p.first_one = p.offset + (ptrdiff_t)layer->runs * threes(layer) * 2;
+    p.first_one = p.offset + (ptrdiff_t)layer->segments * threes(layer) * 2;
     p.end = p.offset + steps(layer);
     p.next = pixel(layer) * (ptrdiff_t)sizeof(uint64_t);
     p.parity = (const char *)made - (const char *)in;
@@ -602,9 +603,9 @@ static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int cou
     }
 }
 
-static void run(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
     if (layer->kind == BNN_BYTES) {
-        bnn_dots_run(layer, in, out, images, memory, dots);
+        bnn_dots_evaluate(layer, in, out, images, memory, dots);
     } else if (together(layer) == 2) {
         plan p = plan_of(layer, in, memory);
         bnn_walk(layer, in, out, images, &p, pairs_tile);
@@ -629,7 +630,7 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
     }
 }
 
-const bnn_variant bnn_avx512 = {"avx512", packed, pack, scratch, run};
+const bnn_variant bnn_avx512 = {"avx512", packed, pack, scratch, evaluate};
 
 #include "untarget.h"
 #endif

@@ -1,4 +1,7 @@
-"""Describe the extension module ``bnnhw.cpu._compiled`` to cffi (API mode); setup.py runs this."""
+"""Describe the extension module ``bnnhw.cpu._compiled`` to cffi (API mode); setup.py runs this.
+
+What Python sees of the kernels is read from their own headers, so that it is written once.
+"""
 
 from pathlib import Path
 
@@ -7,47 +10,19 @@ import cffi
 SOURCES = ("network.c", "variants.c", "portable.c", "popcnt.c", "avx2.c", "avx512.c", "neon.c")
 FOLDER = "bnnhw/cpu/_kernels"
 
-CDEF = """
-typedef struct {
-    int encoding, height, row_bytes, border_rows, border_bytes;
-    ptrdiff_t image;
-    ...;
-} bnn_input;
+SEEN = ("layer.h", "network.h")
+"""Headers of plain declarations: constants, structures, and functions."""
 
-typedef struct {
-    int kind, result, outputs, groups, planes, alpha, beta;
-    int runs, run;
-    ptrdiff_t in_row, in_column, in_line, in_image;
-    int rows, columns, pooled;
-    ptrdiff_t out_start, out_row, out_column, out_image;
-    int32_t scale;
-    ...;
-} bnn_layer;
 
-typedef struct {
-    int ternary, size, stride, rows, columns, words;
-    ptrdiff_t in_row, in_image, out_start, out_row, out_image;
-    ...;
-} bnn_pool;
+def declarations(header: str) -> str:
+    """Return a header without what is for the preprocessor, which cffi does not read."""
+    lines = (Path(__file__).parent / header).read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
 
-typedef ... bnn_network;
-typedef ... bnn_workspace;
-
-const char *bnn_variant_name(int index);
-int bnn_variant_runs(int index);
-bnn_network *bnn_network_new(int variant, const bnn_input *input, int stages);
-int bnn_network_layer(bnn_network *network, const bnn_layer *layer, const uint64_t *bits,
-                      const int8_t *bytes, const int32_t *limits, const int32_t *base);
-void bnn_network_pool(bnn_network *network, const bnn_pool *pool);
-void bnn_network_free(bnn_network *network);
-bnn_workspace *bnn_workspace_new(const bnn_network *network, int images);
-void bnn_workspace_free(bnn_workspace *workspace);
-void bnn_run(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
-             ptrdiff_t count, int32_t *scores);
-"""
 
 ffibuilder = cffi.FFI()
-ffibuilder.cdef(CDEF)
+for name in SEEN:
+    ffibuilder.cdef(declarations(name))
 ffibuilder.set_source(
     "bnnhw.cpu._compiled",
     '#include "network.h"',

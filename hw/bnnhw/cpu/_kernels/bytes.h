@@ -7,16 +7,15 @@
 
 #include <string.h>
 
-#include "layer.h"
 #include "store.h"
 #include "walk.h"
 
 static inline size_t bnn_bytes_packed(const bnn_layer *layer) {
-    return (size_t)layer->groups * BNN_GROUP * (size_t)layer->runs * (size_t)layer->run * sizeof(int16_t);
+    return (size_t)layer->groups * BNN_GROUP * (size_t)layer->segments * (size_t)layer->segment_length * sizeof(int16_t);
 }
 
 static inline void bnn_bytes_pack(const bnn_layer *layer, const int8_t *rows, int16_t *packed) {
-    const ptrdiff_t fan_in = (ptrdiff_t)layer->runs * layer->run;
+    const ptrdiff_t fan_in = (ptrdiff_t)layer->segments * layer->segment_length;
     for (int output = 0; output < layer->outputs; output++) {
         const int group = output / BNN_GROUP, lane = output % BNN_GROUP;
         for (ptrdiff_t i = 0; i < fan_in; i++) {
@@ -26,13 +25,13 @@ static inline void bnn_bytes_pack(const bnn_layer *layer, const int8_t *rows, in
 }
 
 static inline void bnn_bytes_value(const bnn_layer *layer, int group, const uint8_t *window, int32_t *value) {
-    const ptrdiff_t fan_in = (ptrdiff_t)layer->runs * layer->run;
+    const ptrdiff_t fan_in = (ptrdiff_t)layer->segments * layer->segment_length;
     const int16_t *weight = (const int16_t *)layer->weights + group * fan_in * BNN_GROUP;
     if (fan_in <= BNN_SHORT_FAN_IN) {
         int16_t sum[BNN_GROUP] = {0};
-        for (int run = 0; run < layer->runs; run++) {
-            const uint8_t *at = window + run * layer->in_row;
-            for (int i = 0; i < layer->run; i++, weight += BNN_GROUP) {
+        for (int segment = 0; segment < layer->segments; segment++) {
+            const uint8_t *at = window + segment * layer->in_row;
+            for (int i = 0; i < layer->segment_length; i++, weight += BNN_GROUP) {
                 const int16_t byte = at[i];
                 for (int lane = 0; lane < BNN_GROUP; lane++) sum[lane] = (int16_t)(sum[lane] + byte * weight[lane]);
             }
@@ -40,9 +39,9 @@ static inline void bnn_bytes_value(const bnn_layer *layer, int group, const uint
         for (int lane = 0; lane < BNN_GROUP; lane++) value[lane] = sum[lane];
     } else {
         memset(value, 0, BNN_GROUP * sizeof *value);
-        for (int run = 0; run < layer->runs; run++) {
-            const uint8_t *at = window + run * layer->in_row;
-            for (int i = 0; i < layer->run; i++, weight += BNN_GROUP) {
+        for (int segment = 0; segment < layer->segments; segment++) {
+            const uint8_t *at = window + segment * layer->in_row;
+            for (int i = 0; i < layer->segment_length; i++, weight += BNN_GROUP) {
                 const int16_t byte = at[i];
                 for (int lane = 0; lane < BNN_GROUP; lane++) value[lane] += byte * weight[lane];
             }

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "layer.h"
+#include "walk.h"
 
 /* Bytes that a gathered row may spill over its end. */
 enum { BNN_SPILL = BNN_READ_PAST };
@@ -19,7 +19,7 @@ typedef void bnn_dots(const bnn_layer *layer, int group, const uint8_t *rows, in
                       ptrdiff_t out_step);
 
 static inline ptrdiff_t bnn_dots_steps(const bnn_layer *layer) {
-    return ((ptrdiff_t)layer->runs * layer->run + 3) / 4;
+    return ((ptrdiff_t)layer->segments * layer->segment_length + 3) / 4;
 }
 
 static inline size_t bnn_dots_packed(const bnn_layer *layer) {
@@ -29,7 +29,7 @@ static inline size_t bnn_dots_packed(const bnn_layer *layer) {
 /* `place` says where a neuron of a group goes among its lanes, `inputs` how many a step takes. */
 static inline void bnn_dots_pack(const bnn_layer *layer, const int8_t *rows, int (*place)(int), int inputs,
                                  int8_t *packed) {
-    const ptrdiff_t fan_in = (ptrdiff_t)layer->runs * layer->run, steps = 4 / inputs * bnn_dots_steps(layer);
+    const ptrdiff_t fan_in = (ptrdiff_t)layer->segments * layer->segment_length, steps = 4 / inputs * bnn_dots_steps(layer);
     for (int output = 0; output < layer->outputs; output++) {
         const int group = output / BNN_GROUP, lane = place(output % BNN_GROUP);
         for (ptrdiff_t i = 0; i < fan_in; i++) {
@@ -48,16 +48,16 @@ static inline size_t bnn_dots_scratch(const bnn_layer *layer) {
     return (size_t)bnn_dots_rows(layer) * (size_t)bnn_dots_steps(layer) * 4 + BNN_SPILL;
 }
 
-/* Copy windows in steps of 16 bytes, in ascending order: what spills over is overwritten by the next run.
- * `runs` is layer->runs, as a constant where that is faster. */
-BNN_INLINE void bnn_dots_copy(const bnn_layer *layer, const uint8_t *window, ptrdiff_t step, int count, int runs,
+/* Copy windows in steps of 16 bytes, in ascending order: what spills over is overwritten by the next
+ * segment. `segments` is layer->segments, as a constant where that is faster. */
+BNN_INLINE void bnn_dots_copy(const bnn_layer *layer, const uint8_t *window, ptrdiff_t step, int count, int segments,
                               uint8_t *rows) {
     const ptrdiff_t row = 4 * bnn_dots_steps(layer), in_row = layer->in_row;
-    const int length = layer->run;
+    const int length = layer->segment_length;
     for (int i = 0; i < count; i++, window += step, rows += row) {
-        for (int run = 0; run < runs; run++) {
-            uint8_t *to = rows + run * length;
-            const uint8_t *from = window + run * in_row;
+        for (int segment = 0; segment < segments; segment++) {
+            uint8_t *to = rows + segment * length;
+            const uint8_t *from = window + segment * in_row;
             memcpy(to, from, BNN_SPILL);
             for (int byte = BNN_SPILL; byte < length; byte += BNN_SPILL) memcpy(to + byte, from + byte, BNN_SPILL);
         }
@@ -66,14 +66,14 @@ BNN_INLINE void bnn_dots_copy(const bnn_layer *layer, const uint8_t *window, ptr
 
 BNN_INLINE void bnn_dots_gather(const bnn_layer *layer, const uint8_t *window, ptrdiff_t step, int count,
                                 uint8_t *rows) {
-    if (layer->runs == 3 && layer->run <= BNN_SPILL) {
+    if (layer->segments == 3 && layer->segment_length <= BNN_SPILL) {
         bnn_dots_copy(layer, window, step, count, 3, rows);
     } else {
-        bnn_dots_copy(layer, window, step, count, layer->runs, rows);
+        bnn_dots_copy(layer, window, step, count, layer->segments, rows);
     }
 }
 
-BNN_INLINE void bnn_dots_run(const bnn_layer *layer, const uint8_t *in, void *out, int images, uint8_t *rows,
+BNN_INLINE void bnn_dots_evaluate(const bnn_layer *layer, const uint8_t *in, void *out, int images, uint8_t *rows,
                              bnn_dots *dots) {
     const int dense = layer->rows == 1 && layer->columns == 1;
     const int columns = dense ? images : layer->columns;

@@ -1,7 +1,7 @@
 /* What a layer is to a kernel: where its windows are, and what its accumulators become.
  *
  * Activations are packed by pixel: a map is [row][column][word], where a word of 64 bits holds 64
- * channels, channel 0 in bit 0. Unused channels are 0 bits. A kernel's window is `runs` runs of
+ * channels, channel 0 in bit 0. Unused channels are 0 bits. A kernel's window is some segments of
  * consecutive words, one for each of its rows, so nothing is gathered. A layer that needs padding
  * finds it in the map: the layer before writes inside a border that is set once.
  *
@@ -17,6 +17,9 @@
  *
  * and a threshold fires where v < limit. Two-bit weights are the sum of 2 or 4 planes of
  * one-bit weights worth 1/2 each.
+ *
+ * build.py gives this file and network.h to cffi, so that each structure and each constant is written once. They hold
+ * plain declarations only.
  */
 #ifndef BNN_LAYER_H
 #define BNN_LAYER_H
@@ -24,13 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(_MSC_VER)
-#define BNN_INLINE static __forceinline
-#else
-#define BNN_INLINE static inline __attribute__((always_inline))
-#endif
-
-enum { BNN_BYTES, BNN_BITS, BNN_TERNARY };             /* bnn_layer.kind */
+enum { BNN_BYTES, BNN_BITS, BNN_TERNARY };                /* bnn_layer.kind */
 enum { BNN_ONE_BIT, BNN_TWO_BIT, BNN_SCORES, BNN_FLAGS }; /* bnn_layer.result */
 
 /* Output channels are handled in groups: one word of the output map. */
@@ -42,9 +39,6 @@ enum { BNN_SHORT_FAN_IN = 32767 / (255 * 2) };
 /* Bytes that may be read past a map of bytes. */
 enum { BNN_READ_PAST = 16 };
 
-/* Windows that a kernel handles at once. */
-enum { BNN_TILE = 4 };
-
 typedef struct {
     int kind, result;
     int outputs; /* neurons */
@@ -53,8 +47,9 @@ typedef struct {
     int alpha, beta;
 
     /* Windows. Units are elements of the input map: bytes, or words of 64 bits. */
-    int runs, run;         /* a window is `runs` runs of `run` weight words (or bytes) */
-    ptrdiff_t in_row;      /* from a run to the next */
+    int segments;          /* of a window: its rows, or 1 for a dense layer */
+    int segment_length;    /* in weight words, or bytes: consecutive in the map, but for the words of ternary inputs */
+    ptrdiff_t in_row;      /* from a segment to the next */
     ptrdiff_t in_column;   /* from a window to its right neighbour */
     ptrdiff_t in_line;     /* from a window to its lower neighbour */
     ptrdiff_t in_image;
@@ -70,36 +65,5 @@ typedef struct {
     int32_t scale;
     const void *weights;   /* as the variant's `pack` left them */
 } bnn_layer;
-
-/* Weights as they are given, before a variant packs them its own way:
- * bits [planes][outputs][runs * run] words, or bytes [outputs][runs * run], negated. */
-typedef struct {
-    const uint64_t *bits;
-    const int8_t *bytes;
-} bnn_rows;
-
-/* One instruction set's kernels. */
-typedef struct {
-    const char *name;
-    /* Bytes that the packed weights of a layer take. */
-    size_t (*packed)(const bnn_layer *layer);
-    void (*pack)(const bnn_layer *layer, const bnn_rows *rows, void *packed);
-    /* Bytes of scratch memory that `run` wants. */
-    size_t (*scratch)(const bnn_layer *layer, int images);
-    /* Evaluate a layer for some images. */
-    void (*run)(const bnn_layer *layer, const void *in, void *out, int images, void *scratch);
-} bnn_variant;
-
-extern const bnn_variant bnn_portable;
-#if defined(__GNUC__) && defined(__x86_64__)
-#define BNN_X86 1
-extern const bnn_variant bnn_popcnt, bnn_avx2, bnn_avx512;
-#endif
-/* 32-bit ARM has NEON or not; gcc compiles for it where asked to, and it is looked for at run time. */
-#if defined(__GNUC__) && (defined(__aarch64__) || (defined(__arm__) && defined(__ARM_NEON)) || \
-                          (defined(__arm__) && defined(__ARM_PCS_VFP) && __ARM_ARCH >= 7 && defined(__linux__) && !defined(__clang__)))
-#define BNN_NEON 1
-extern const bnn_variant bnn_neon;
-#endif
 
 #endif

@@ -6,7 +6,7 @@
  *
  * Packed weights: uint32 [group][plane][word][low, high][BNN_GROUP]; bytes as in bytes.h.
  */
-#include "layer.h"
+#include "platform.h"
 #if BNN_NEON
 #if !defined(__ARM_NEON)
 #define BNN_TARGET "fpu=neon"
@@ -24,12 +24,13 @@ static inline uint64_t count_bits(uint64_t word) {
 }
 #define BNN_POPCOUNT(word) count_bits(word)
 #include "used.h"
+#include "variants.h"
 #include "walk.h"
 
 /* Registers of 4 neurons that are summed together, and words whose counts fit a byte: 2 * 8 a word. */
 enum { REGISTERS = 4, LANES = 4, PART = REGISTERS * LANES, WIDEN = 255 / 16 };
 
-static ptrdiff_t words(const bnn_layer *layer) { return (ptrdiff_t)layer->planes * layer->runs * layer->run; }
+static ptrdiff_t words(const bnn_layer *layer) { return (ptrdiff_t)layer->planes * layer->segments * layer->segment_length; }
 
 static size_t packed(const bnn_layer *layer) {
     if (layer->kind == BNN_BYTES) return bnn_bytes_packed(layer);
@@ -37,7 +38,7 @@ static size_t packed(const bnn_layer *layer) {
 }
 
 static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
-    const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;
+    const ptrdiff_t window = (ptrdiff_t)layer->segments * layer->segment_length;
     if (layer->kind == BNN_BYTES) {
         bnn_bytes_pack(layer, rows->bytes, to);
         return;
@@ -77,9 +78,9 @@ BNN_INLINE void differing(const bnn_layer *layer, const uint32_t *weight, const 
         bytes[r] = vdupq_n_u8(0);
     }
     for (int plane = 0; plane < layer->planes; plane++) {
-        for (int run = 0; run < layer->runs; run++) {
-            const uint64_t *at = window + run * layer->in_row;
-            for (int i = 0; i < layer->run; i++, weight += 2 * BNN_GROUP) {
+        for (int segment = 0; segment < layer->segments; segment++) {
+            const uint64_t *at = window + segment * layer->in_row;
+            for (int i = 0; i < layer->segment_length; i++, weight += 2 * BNN_GROUP) {
                 for (int high = 0; high < 2; high++) {
                     const uint8x16_t sign = broadcast(ternary ? at[2 * i] : at[i], high);
                     const uint8x16_t used = ternary ? broadcast(at[2 * i + 1], high) : sign;
@@ -135,7 +136,7 @@ static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const voi
     tile(layer, span, in, out, used, 1);
 }
 
-static void run(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
     switch (layer->kind) {
     case BNN_BYTES: bnn_walk(layer, in, out, images, memory, bnn_bytes_tile); break;
     case BNN_BITS: bnn_walk(layer, in, out, images, memory, bits_tile); break;
@@ -144,5 +145,5 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
     }
 }
 
-const bnn_variant bnn_neon = {"neon", packed, pack, scratch, run};
+const bnn_variant bnn_neon = {"neon", packed, pack, scratch, evaluate};
 #endif

@@ -139,7 +139,7 @@ void bnn_workspace_free(bnn_workspace *workspace) {
     free(workspace);
 }
 
-void bnn_run(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
+void bnn_evaluate(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
              ptrdiff_t count, int32_t *scores) {
     const bnn_input *input = &network->input;
     const ptrdiff_t bytes = (ptrdiff_t)input->height * input->row_bytes;
@@ -152,9 +152,9 @@ void bnn_run(const bnn_network *network, bnn_workspace *workspace, const uint8_t
             void *in = workspace->map[i];
             void *out = i + 1 < network->count ? workspace->map[i + 1] : (void *)(scores + start * outputs);
             if (at->is_pool) {
-                bnn_pool_run(&at->pool, in, out, some);
+                bnn_pool_evaluate(&at->pool, in, out, some);
             } else {
-                network->variant->run(&at->layer, in, out, some, workspace->scratch);
+                network->variant->evaluate(&at->layer, in, out, some, workspace->scratch);
             }
         }
     }

@@ -34,7 +34,7 @@ typedef struct bnn_workspace bnn_workspace;
 /* Name of a variant that was compiled in, the most capable first; NULL past the last. */
 const char *bnn_variant_name(int index);
 /* 1 if this processor can run that variant. */
-int bnn_variant_runs(int index);
+int bnn_variant_usable(int index);
 
 /* Make a network of `stages` stages; then add each in order. NULL, or -1: out of memory. */
 bnn_network *bnn_network_new(int variant, const bnn_input *input, int stages);
@@ -48,7 +48,7 @@ bnn_workspace *bnn_workspace_new(const bnn_network *network, int images);
 void bnn_workspace_free(bnn_workspace *workspace);
 
 /* Evaluate `count` images of bytes; scores is int32 [count][outputs]. */
-void bnn_run(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
+void bnn_evaluate(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
              ptrdiff_t count, int32_t *scores);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "network.h"
 
-static inline void bnn_pool_run(const bnn_pool *pool, const uint64_t *in, uint64_t *out, int images) {
+static inline void bnn_pool_evaluate(const bnn_pool *pool, const uint64_t *in, uint64_t *out, int images) {
     const int step = pool->ternary ? 2 : 1;
     for (int image = 0; image < images; image++) {
         const uint64_t *from = in + image * pool->in_image;

@@ -1,5 +1,5 @@
 /* x86-64 with the POPCNT instruction (every processor since 2009). */
-#include "layer.h"
+#include "platform.h"
 #if BNN_X86
 #define BNN_TARGET "popcnt"
 #include "tuning.h"

@@ -1,16 +1,16 @@
 /* XNOR and popcount on 64-bit words, for any compiler. Included once with each way of counting bits:
  * define SCALAR_VARIANT, SCALAR_NAME and BNN_POPCOUNT first.
  *
- * Packed weights: words [output][plane][run][word], as they are given; bytes as in bytes.h.
+ * Packed weights: words [output][plane][segment][word], as they are given; bytes as in bytes.h.
  */
 #include <string.h>
 
 #include "bytes.h"
-#include "layer.h"
 #include "store.h"
+#include "variants.h"
 #include "walk.h"
 
-static ptrdiff_t words(const bnn_layer *layer) { return (ptrdiff_t)layer->planes * layer->runs * layer->run; }
+static ptrdiff_t words(const bnn_layer *layer) { return (ptrdiff_t)layer->planes * layer->segments * layer->segment_length; }
 
 static size_t packed(const bnn_layer *layer) {
     if (layer->kind == BNN_BYTES) return bnn_bytes_packed(layer);
@@ -18,7 +18,7 @@ static size_t packed(const bnn_layer *layer) {
 }
 
 static void pack(const bnn_layer *layer, const bnn_rows *rows, void *to) {
-    const ptrdiff_t window = (ptrdiff_t)layer->runs * layer->run;
+    const ptrdiff_t window = (ptrdiff_t)layer->segments * layer->segment_length;
     if (layer->kind == BNN_BYTES) {
         bnn_bytes_pack(layer, rows->bytes, to);
         return;
@@ -48,20 +48,20 @@ BNN_INLINE void add_word(uint64_t bits, const uint64_t *const *window, ptrdiff_t
 }
 
 /* Inputs that differ from one neuron's weights, for `count` windows; `ternary` and `count` are constants, and so is
- * whether there is one run, long enough to be worth unrolling, or several. */
+ * whether there is one segment, long enough to be worth unrolling, or several. */
 BNN_INLINE void differing(const bnn_layer *layer, const uint64_t *weight, const uint64_t *const *window,
-                          int ternary, int count, int one_run, int32_t *sum) {
+                          int ternary, int count, int one_segment, int32_t *sum) {
     const int step = ternary ? 2 : 1;
     uint64_t sums[BNN_TILE] = {0};
     for (int plane = 0; plane < layer->planes; plane++) {
-        if (one_run) {
+        if (one_segment) {
             BNN_UNROLL(4)
-            for (int i = 0; i < layer->run; i++) add_word(*weight++, window, step * i, ternary, count, sums);
+            for (int i = 0; i < layer->segment_length; i++) add_word(*weight++, window, step * i, ternary, count, sums);
             continue;
         }
-        for (int run = 0; run < layer->runs; run++) {
-            const ptrdiff_t from = run * layer->in_row;
-            for (int i = 0; i < layer->run; i++) add_word(*weight++, window, from + step * i, ternary, count, sums);
+        for (int segment = 0; segment < layer->segments; segment++) {
+            const ptrdiff_t from = segment * layer->in_row;
+            for (int i = 0; i < layer->segment_length; i++) add_word(*weight++, window, from + step * i, ternary, count, sums);
         }
     }
     for (int w = 0; w < count; w++) sum[w] = (int32_t)sums[w];
@@ -69,8 +69,8 @@ BNN_INLINE void differing(const bnn_layer *layer, const uint64_t *weight, const 
 
 static int32_t not_zero(const bnn_layer *layer, const uint64_t *window) {
     uint64_t sum = 0;
-    for (int run = 0; run < layer->runs; run++) {
-        for (int i = 0; i < layer->run; i++) sum += BNN_POPCOUNT(window[run * layer->in_row + 2 * i + 1]);
+    for (int segment = 0; segment < layer->segments; segment++) {
+        for (int i = 0; i < layer->segment_length; i++) sum += BNN_POPCOUNT(window[segment * layer->in_row + 2 * i + 1]);
     }
     return (int32_t)sum;
 }
@@ -83,7 +83,7 @@ BNN_INLINE void values(const bnn_layer *layer, int group, const uint64_t *const 
     int32_t offset[BNN_TILE] = {0}, sum[BNN_TILE];
     for (int w = 0; ternary && w < count; w++) offset[w] = layer->alpha * not_zero(layer, window[w]);
     for (int i = 0; i < used; i++, weight += words(layer)) {
-        if (layer->runs == 1) {
+        if (layer->segments == 1) {
             differing(layer, weight, window, ternary, count, 1, sum);
         } else {
             differing(layer, weight, window, ternary, count, 0, sum);
@@ -124,7 +124,7 @@ static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const voi
     tile(layer, span, in, out, 1);
 }
 
-static void run(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
     switch (layer->kind) {
     case BNN_BYTES: bnn_walk(layer, in, out, images, memory, bnn_bytes_tile); break;
     case BNN_BITS: bnn_walk(layer, in, out, images, memory, bits_tile); break;
@@ -132,4 +132,4 @@ static void run(const bnn_layer *layer, const void *in, void *out, int images, v
     }
 }
 
-const bnn_variant SCALAR_VARIANT = {SCALAR_NAME, packed, pack, scratch, run};
+const bnn_variant SCALAR_VARIANT = {SCALAR_NAME, packed, pack, scratch, evaluate};

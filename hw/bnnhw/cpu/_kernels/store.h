@@ -4,6 +4,7 @@
 
 #include "bits.h"
 #include "layer.h"
+#include "platform.h"
 
 /* One bit a neuron: 1 where its value is below its limit. By way of bytes, as the comparisons then vectorise. */
 BNN_INLINE uint64_t bnn_fired(const int32_t *value, const int32_t *limit) {

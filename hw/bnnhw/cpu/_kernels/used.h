@@ -1,13 +1,12 @@
 /* Ternary layers: the number of inputs that are not zero, counted once for each window and all neurons.
  *
  * The counts are int32 [image][row][column] of windows, before pooling. Before them lies room for one image's sums
- * of the words of a pixel, [pixel], and of the pixels of a run, [row of the map][column of windows]: so each word is
+ * of the words of a pixel, [pixel], and of the pixels of a segment, [row of the map][column of windows]: so each word is
  * counted once, however many windows it is in.
  */
 #ifndef BNN_USED_H
 #define BNN_USED_H
 
-#include "layer.h"
 #include "walk.h"
 
 BNN_INLINE int bnn_used_columns(const bnn_layer *layer) { return layer->columns << layer->pooled; }
@@ -17,13 +16,13 @@ BNN_INLINE ptrdiff_t bnn_used_image(const bnn_layer *layer) {
 }
 
 /* Rows of the map, words of a pixel, and pixels of a row. What a dense layer sees is one pixel. */
-BNN_INLINE int bnn_used_one(const bnn_layer *layer) { return layer->runs == 1 && bnn_is_dense(layer); }
+BNN_INLINE int bnn_used_one(const bnn_layer *layer) { return layer->segments == 1 && bnn_is_dense(layer); }
 
 BNN_INLINE int bnn_used_height(const bnn_layer *layer) {
     return bnn_used_one(layer) ? 1 : (int)(layer->in_image / layer->in_row);
 }
 
-BNN_INLINE int bnn_used_words(const bnn_layer *layer) { return layer->run / layer->runs; }
+BNN_INLINE int bnn_used_words(const bnn_layer *layer) { return layer->segment_length / layer->segments; }
 
 BNN_INLINE int bnn_used_width(const bnn_layer *layer) {
     return bnn_used_one(layer) ? 1 : (int)(layer->in_row / (2 * bnn_used_words(layer)));
@@ -60,7 +59,7 @@ BNN_INLINE int32_t *bnn_count_used(const bnn_layer *layer, const uint64_t *in, i
     const int words = bnn_used_words(layer), width = bnn_used_width(layer), height = bnn_used_height(layer);
     const int columns = bnn_used_columns(layer), rows = layer->rows << layer->pooled;
     const ptrdiff_t column = layer->in_column / (2 * words), line = layer->in_line / layer->in_row;
-    int32_t *pixel = made, *run = made + width, *used = made + bnn_used_before(layer);
+    int32_t *pixel = made, *segment = made + width, *used = made + bnn_used_before(layer);
     for (int image = 0; image < images; image++) {
         for (int y = 0; y < height; y++) {
             const uint64_t *word = in + image * layer->in_image + y * layer->in_row + 1;
@@ -69,10 +68,10 @@ BNN_INLINE int32_t *bnn_count_used(const bnn_layer *layer, const uint64_t *in, i
                 for (int i = 1; i < words; i++) sum += BNN_POPCOUNT(word[2 * i]);
                 pixel[x] = (int32_t)sum;
             }
-            bnn_used_sums(pixel, column, 1, layer->runs, columns, run + y * columns);
+            bnn_used_sums(pixel, column, 1, layer->segments, columns, segment + y * columns);
         }
         for (int y = 0; y < rows; y++) {
-            bnn_used_sums(run + y * line * columns, 1, columns, layer->runs, columns,
+            bnn_used_sums(segment + y * line * columns, 1, columns, layer->segments, columns,
                           used + image * bnn_used_image(layer) + y * columns);
         }
     }

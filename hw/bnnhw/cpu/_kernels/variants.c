@@ -43,7 +43,7 @@ static int always(void) { return 1; }
 
 static const struct {
     const bnn_variant *variant;
-    int (*runs)(void);
+    int (*usable)(void);
 } variants[] = {
 #if BNN_X86
     {&bnn_avx512, has_avx512},
@@ -62,6 +62,6 @@ const char *bnn_variant_name(int index) {
     return index >= 0 && index < VARIANTS ? variants[index].variant->name : NULL;
 }
 
-int bnn_variant_runs(int index) { return index >= 0 && index < VARIANTS && variants[index].runs(); }
+int bnn_variant_usable(int index) { return index >= 0 && index < VARIANTS && variants[index].usable(); }
 
 const bnn_variant *bnn_variant_at(int index) { return variants[index].variant; }

@@ -6,6 +6,10 @@
 #define BNN_WALK_H
 
 #include "layer.h"
+#include "platform.h"
+
+/* Windows that a kernel handles at once. */
+enum { BNN_TILE = 4 };
 
 /* `windows` neighbouring positions (1 to BNN_TILE) for one group of neurons, or the single pooled position of
  * a 2x2 block. Offsets of windows are in elements of the input map, those of outputs in words or int32. */

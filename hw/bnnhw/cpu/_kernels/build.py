@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cffi
 
-SOURCES = ("network.c", "variants.c", "portable.c", "popcnt.c", "avx2.c", "avx512.c", "neon.c")
+SOURCES = ("network.c", "variants.c", "portable.c", "popcnt.c", "avx2_tiles.c", "avx512_tiles.c", "neon.c")
 FOLDER = "bnnhw/cpu/_kernels"
 
 SEEN = ("layer.h", "network.h")

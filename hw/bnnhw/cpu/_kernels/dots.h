@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "switches.h"
 #include "walk.h"
 
 /* Bytes that a gathered row may spill over its end. */
@@ -49,7 +50,7 @@ static inline size_t bnn_dots_scratch(const bnn_layer *layer) {
 }
 
 /* Copy windows in steps of 16 bytes, in ascending order: what spills over is overwritten by the next
- * segment. `segments` is layer->segments, as a constant where that is faster. */
+ * segment. `segments` is layer->segments, or a constant; see BNN_COPY_THREE. */
 BNN_INLINE void bnn_dots_copy(const bnn_layer *layer, const uint8_t *window, ptrdiff_t step, int count, int segments,
                               uint8_t *rows) {
     const ptrdiff_t row = 4 * bnn_dots_steps(layer), in_row = layer->in_row;
@@ -66,7 +67,7 @@ BNN_INLINE void bnn_dots_copy(const bnn_layer *layer, const uint8_t *window, ptr
 
 BNN_INLINE void bnn_dots_gather(const bnn_layer *layer, const uint8_t *window, ptrdiff_t step, int count,
                                 uint8_t *rows) {
-    if (layer->segments == 3 && layer->segment_length <= BNN_SPILL) {
+    if (BNN_COPY_THREE && layer->segments == 3 && layer->segment_length <= BNN_SPILL) {
         bnn_dots_copy(layer, window, step, count, 3, rows);
     } else {
         bnn_dots_copy(layer, window, step, count, layer->segments, rows);

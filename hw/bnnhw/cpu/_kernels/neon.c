@@ -119,12 +119,7 @@ BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_
     for (int w = 0; ternary && w < count; w++) {
         for (int i = 0; i < BNN_GROUP; i++) value[w][i] = layer->beta * value[w][i] - layer->alpha * *of[w];
     }
-    if (layer->pooled) {
-        bnn_least(value);
-        bnn_store(layer, span->group, value[0], out, span->out);
-        return;
-    }
-    for (int w = 0; w < count; w++) bnn_store(layer, span->group, value[w], out, span->out + w * span->out_step);
+    bnn_store_span(layer, span, count, value, bnn_least_int32, bnn_store_int32, out);
 }
 
 static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *unused) {

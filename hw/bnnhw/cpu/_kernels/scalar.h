@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "store.h"
+#include "switches.h"
 #include "variants.h"
 #include "walk.h"
 
@@ -48,14 +49,14 @@ BNN_INLINE void add_word(uint64_t bits, const uint64_t *const *window, ptrdiff_t
 }
 
 /* Inputs that differ from one neuron's weights, for `count` windows; `ternary` and `count` are constants, and so is
- * whether there is one segment, long enough to be worth unrolling, or several. */
+ * whether there is one segment, which is long, or several; see BNN_UNROLL_SEGMENT. */
 BNN_INLINE void differing(const bnn_layer *layer, const uint64_t *weight, const uint64_t *const *window,
                           int ternary, int count, int one_segment, int32_t *sum) {
     const int step = ternary ? 2 : 1;
     uint64_t sums[BNN_TILE] = {0};
     for (int plane = 0; plane < layer->planes; plane++) {
         if (one_segment) {
-            BNN_UNROLL(4)
+            BNN_UNROLL(BNN_UNROLL_SEGMENT)
             for (int i = 0; i < layer->segment_length; i++) add_word(*weight++, window, step * i, ternary, count, sums);
             continue;
         }
@@ -98,20 +99,14 @@ BNN_INLINE void values(const bnn_layer *layer, int group, const uint64_t *const 
 BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, int ternary) {
     const uint64_t *window[BNN_TILE] = {0};
     int32_t value[BNN_TILE][BNN_GROUP];
-    switch (bnn_windows(layer, span, in, window)) {
+    const int count = bnn_windows(layer, span, in, window);
+    switch (count) {
     case 4: values(layer, span->group, window, ternary, 4, value); break;
     case 3: values(layer, span->group, window, ternary, 3, value); break;
     case 2: values(layer, span->group, window, ternary, 2, value); break;
     default: values(layer, span->group, window, ternary, 1, value);
     }
-    if (layer->pooled) {
-        bnn_least(value);
-        bnn_store(layer, span->group, value[0], out, span->out);
-        return;
-    }
-    for (int w = 0; w < span->positions; w++) {
-        bnn_store(layer, span->group, value[w], out, span->out + w * span->out_step);
-    }
+    bnn_store_span(layer, span, count, value, bnn_least_int32, bnn_store_int32, out);
 }
 
 static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *unused) {

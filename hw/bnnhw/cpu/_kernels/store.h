@@ -3,21 +3,13 @@
 #define BNN_STORE_H
 
 #include "bits.h"
-#include "layer.h"
-#include "platform.h"
+#include "walk.h"
 
 /* One bit a neuron: 1 where its value is below its limit. By way of bytes, as the comparisons then vectorise. */
 BNN_INLINE uint64_t bnn_fired(const int32_t *value, const int32_t *limit) {
     uint8_t below[BNN_GROUP];
     for (int i = 0; i < BNN_GROUP; i++) below[i] = value[i] < limit[i] ? 255 : 0;
     return bnn_top_bits_64(below);
-}
-
-/* The smallest value of each neuron in the 2x2 block of a pooled position, in the first of the four. */
-BNN_INLINE void bnn_least(int32_t (*value)[BNN_GROUP]) {
-    for (int i = 0; i < BNN_GROUP; i++) {
-        for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
-    }
 }
 
 /* Limits of a group: those of the lower threshold, and further on those of the upper. */
@@ -53,6 +45,38 @@ BNN_INLINE void bnn_store(const bnn_layer *layer, int group, const int32_t *valu
     default:
         bnn_store_scores(layer, group * BNN_GROUP, BNN_GROUP, value, (int32_t *)out + at);
     }
+}
+
+/* How a variant keeps the values of a tile's windows is its own affair. So it says what is specific to that: how the
+ * smallest of the four windows of a pooled position comes into the first, and how one window's values are stored. */
+typedef void bnn_least(void *values);
+typedef void bnn_store_window(const bnn_layer *layer, int group, const void *values, int window, void *out, ptrdiff_t at);
+
+/* Store what becomes of the values of a tile: every variant's tile ends in this. Where the number of windows is a
+ * constant, the values may be in registers, and stay there. */
+BNN_INLINE void bnn_store_span(const bnn_layer *layer, const bnn_span *span, int windows, void *values,
+                               bnn_least *least, bnn_store_window *store, void *out) {
+    if (layer->pooled && (windows == 4 || !BNN_CONSTANT(windows))) {
+        least(values);
+        store(layer, span->group, values, 0, out, span->out);
+    } else if (BNN_CONSTANT(windows)) {
+        BNN_EACH(w, windows) store(layer, span->group, values, w, out, span->out + w * span->out_step);
+    } else {
+        for (int w = 0; w < windows; w++) store(layer, span->group, values, w, out, span->out + w * span->out_step);
+    }
+}
+
+/* Both for values that are int32 [window][BNN_GROUP]. */
+BNN_INLINE void bnn_least_int32(void *values) {
+    int32_t(*value)[BNN_GROUP] = values;
+    for (int i = 0; i < BNN_GROUP; i++) {
+        for (int w = 1; w < 4; w++) value[0][i] = value[w][i] < value[0][i] ? value[w][i] : value[0][i];
+    }
+}
+
+BNN_INLINE void bnn_store_int32(const bnn_layer *layer, int group, const void *values, int window, void *out,
+                                ptrdiff_t at) {
+    bnn_store(layer, group, (const int32_t *)values + window * BNN_GROUP, out, at);
 }
 
 #endif

@@ -4,17 +4,7 @@
 #ifndef BNN_TUNING_H
 #define BNN_TUNING_H
 
-#define BNN_TEXT(text) #text
-#define BNN_PRAGMA(text) _Pragma(BNN_TEXT(text))
-
-/* Before a loop. */
-#if defined(__clang__)
-#define BNN_UNROLL(times) BNN_PRAGMA(unroll times)
-#elif defined(__GNUC__)
-#define BNN_UNROLL(times) BNN_PRAGMA(GCC unroll times)
-#else
-#define BNN_UNROLL(times)
-#endif
+#include "platform.h"
 
 #if defined(__clang__)
 #if defined(BNN_TARGET)

@@ -9,18 +9,8 @@
 #include <string.h>
 
 #include "memory.h"
+#include "random.h"
 #include "variants.h"
-
-static uint64_t state;
-
-static uint64_t random_bits(void) { /* xorshift64* */
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return state * 0x2545f4914f6cdd1du;
-}
-
-static int pick(int low, int high) { return low + (int)(random_bits() % (uint64_t)(high - low + 1)); }
 
 /* A word of random channels, of which the first `channels` exist. */
 static uint64_t channels_of(int channels) {
@@ -133,7 +123,7 @@ static void *evaluate(const example *e, const bnn_variant *variant) {
 int main(int argc, char **argv) {
     const int layers = argc > 1 ? atoi(argv[1]) : 300;
     int compared = 0;
-    state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    random_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     for (int i = 0; i < layers; i++) {
         example e;
         memset(&e, 0, sizeof e);

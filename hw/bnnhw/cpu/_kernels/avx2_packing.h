@@ -36,8 +36,6 @@ BNN_INLINE const int16_t *limits_of(const bnn_layer *layer, int threshold, int g
 /* What follows the limits. */
 BNN_INLINE const void *packed_of(const bnn_layer *layer) { return (const int16_t *)layer->weights + limits_size(layer); }
 
-static ptrdiff_t pairs(const bnn_layer *layer) { return 2 * bnn_dots_steps(layer); }
-
 static size_t packed(const bnn_layer *layer) {
     size_t bytes = (size_t)offsets_size(layer) +
                    (size_t)layer->groups * (size_t)layer->planes * (size_t)window_words(layer) * NIBBLES * BNN_GROUP;

@@ -182,17 +182,17 @@ BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, void *out, co
     }
 }
 
-BNN_INLINE void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
+BNN_TILE_FUNCTION void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
     (void)in;
     tile(layer, span, out, ready, PAIRS);
 }
 
-BNN_INLINE void single_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
+BNN_TILE_FUNCTION void single_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
     (void)in;
     tile(layer, span, out, ready, SINGLE);
 }
 
-BNN_INLINE void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
+BNN_TILE_FUNCTION void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *ready) {
     (void)in;
     tile(layer, span, out, ready, TERNARY);
 }
@@ -218,6 +218,9 @@ BNN_INLINE void multiply(const uint8_t *rows, ptrdiff_t row, int count, const in
     }
     BNN_EACH(w, count) result[w] = sum[w];
 }
+
+/* Pairs of inputs of a gathered row. */
+static ptrdiff_t pairs(const bnn_layer *layer) { return 2 * bnn_dots_steps(layer); }
 
 /* One row of any length, or of any result. */
 static void dot(const bnn_layer *layer, int group, const uint8_t *row, const int8_t *weight, void *out, ptrdiff_t at) {

@@ -12,26 +12,14 @@
 #include <stdint.h>
 
 #include "platform.h"
-#include "switches.h"
 
 /* A group of neurons takes so many registers of so many lanes. */
 enum { REGISTERS = 4, LANES = 16 };
 
-/* See BNN_PINNED. */
-#if BNN_PINNED
-#define PIN(vector) __asm__("" : "+v"(vector))
-#else
-#define PIN(vector) (void)(vector)
-#endif
-
 /* Bytes may be read through this type. */
 typedef int32_t __attribute__((may_alias)) half_word;
 
-BNN_INLINE __m512i load(const void *from) {
-    __m512i vector = _mm512_loadu_si512(from);
-    PIN(vector);
-    return vector;
-}
+BNN_INLINE __m512i load(const void *from) { return _mm512_loadu_si512(from); }
 
 /* The operands of a half word of inputs, which is broadcast to all lanes, and of a row of weights. */
 #define MAP(map) "r"(map), "m"(*(const uint64_t(*)[1 << 20])(map))
@@ -142,9 +130,7 @@ BNN_INLINE __m512i count_three_once(__m512i sum, const uint32_t *weight, __m512i
 }
 
 BNN_INLINE __m512i broadcast(const uint64_t *map, ptrdiff_t at) {
-    __m512i vector = _mm512_set1_epi32(*(const half_word *)((const char *)map + at));
-    PIN(vector);
-    return vector;
+    return _mm512_set1_epi32(*(const half_word *)((const char *)map + at));
 }
 
 /* Values of a group of neurons. */

@@ -202,62 +202,42 @@ BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_
     }
 }
 
-/* The one window of a dense layer that has a single image, for `groups` groups of neurons (a constant); see
- * BNN_SHARED_LOOP. */
-BNN_INLINE void neurons(const bnn_layer *layer, const plan *p, const uint64_t *map, void *out, int group, int groups) {
-    const int low_start = starts_low(layer, 0);
-    const ptrdiff_t next = p->next, size = p->group_size;
-    const uint32_t *weight = p->weights + group * size;
-    const __m512i twos = _mm512_set1_epi8(2);
-    group_values sum[4];
-    BNN_EACH(g, groups) BNN_EACH(r, REGISTERS) sum[g].r[r] = start(layer, group + g, r, low_start);
-    for (int plane = 0; plane < layer->planes; plane++) {
-        const ptrdiff_t *offset = p->offset;
-        for (; offset < p->first_one; offset++, weight += 3 * BNN_GROUP) {
-            const __m512i first = broadcast(map, *offset), second = broadcast(map, *offset + next);
-            const __m512i all = _mm512_ternarylogic_epi32(first, second, broadcast(map, *offset + 2 * next), 0x96);
-            BNN_EACH(g, groups) BNN_EACH(r, REGISTERS) {
-                const uint32_t *row = weight + g * size + 3 * r * LANES;
-                sum[g].r[r] = count_three_once(sum[g].r[r], row, twos, first, second, all);
-            }
-        }
-        for (; offset < p->end; offset++, weight += BNN_GROUP) {
-            BNN_EACH(g, groups) BNN_EACH(r, REGISTERS) {
-                sum[g].r[r] = count_one(sum[g].r[r], load(weight + g * size + r * LANES), map, *offset);
-            }
-        }
-    }
-    BNN_EACH(g, groups) finish(layer, group + g, sum, g, out, layer->out_start + (group + g) * bnn_out_word(layer));
-}
-
+/* The one window of a dense layer that has a single image. Inputs are broadcast once for all weights that they meet. */
 static void single(const bnn_layer *layer, const plan *p, const uint64_t *map, void *out) {
-    int group = 0;
-    for (; group + BNN_SHARED_LOOP <= layer->groups; group += BNN_SHARED_LOOP) {
-        neurons(layer, p, map, out, group, BNN_SHARED_LOOP);
-    }
-    switch (layer->groups - group) {
-    case 3: neurons(layer, p, map, out, group, 3); break;
-    case 2: neurons(layer, p, map, out, group, 2); break;
-    case 1: neurons(layer, p, map, out, group, 1); break;
-    default: break;
+    const int low_start = starts_low(layer, 0);
+    const ptrdiff_t next = p->next;
+    const uint32_t *weight = p->weights;
+    const __m512i twos = _mm512_set1_epi8(2);
+    for (int group = 0; group < layer->groups; group++) {
+        group_values sum;
+        BNN_EACH(r, REGISTERS) sum.r[r] = start(layer, group, r, low_start);
+        for (int plane = 0; plane < layer->planes; plane++) {
+            const ptrdiff_t *offset = p->offset;
+            for (; offset < p->first_one; offset++, weight += 3 * BNN_GROUP) {
+                const __m512i first = broadcast(map, *offset), second = broadcast(map, *offset + next);
+                const __m512i third = broadcast(map, *offset + 2 * next);
+                const __m512i all = _mm512_ternarylogic_epi32(first, second, third, 0x96);
+                BNN_EACH(r, REGISTERS) {
+                    sum.r[r] = count_three_once(sum.r[r], weight + 3 * r * LANES, twos, first, second, all);
+                }
+            }
+            for (; offset < p->end; offset++, weight += BNN_GROUP) {
+                BNN_EACH(r, REGISTERS) sum.r[r] = count_one(sum.r[r], load(weight + r * LANES), map, *offset);
+            }
+        }
+        finish(layer, group, &sum, 0, out, layer->out_start + group * bnn_out_word(layer));
     }
 }
 
-#if BNN_TILE_INLINE
-#define TILE BNN_INLINE
-#else
-#define TILE static __attribute__((noinline))
-#endif
-
-TILE void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+BNN_TILE_FUNCTION void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
     tile(layer, span, in, out, plan_of_layer, 0, 1);
 }
 
-TILE void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+BNN_TILE_FUNCTION void ternary_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
     tile(layer, span, in, out, plan_of_layer, 1, 1);
 }
 
-TILE void pairs_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
+BNN_TILE_FUNCTION void pairs_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *plan_of_layer) {
     tile(layer, span, in, out, plan_of_layer, 1, 2);
 }
 
@@ -272,10 +252,7 @@ BNN_INLINE void products(const bnn_layer *layer, int group, const uint8_t *rows,
         const __m512i factor[4] = {load(weight), load(weight + 64), load(weight + 128), load(weight + 192)};
         BNN_EACH(w, count) {
             const __m512i bytes = _mm512_set1_epi32(((const half_word *)rows)[w * steps + step]);
-            BNN_EACH(r, REGISTERS) {
-                sum[w].r[r] = _mm512_dpbusd_epi32(sum[w].r[r], bytes, factor[r]);
-                PIN(sum[w].r[r]);
-            }
+            BNN_EACH(r, REGISTERS) sum[w].r[r] = _mm512_dpbusd_epi32(sum[w].r[r], bytes, factor[r]);
         }
     }
     bnn_store_span(layer, &span, count, sum, least, finish, out);

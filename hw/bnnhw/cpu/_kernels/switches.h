@@ -19,19 +19,13 @@
 #define BNN_FOUR_TERNARY 1
 #endif
 
-/* avx512: groups of neurons that share the loop over a single image of a dense layer, 1 to 4. Its time goes into
- * loading weights, which the end of a loop interrupts. */
-#ifndef BNN_SHARED_LOOP
-#define BNN_SHARED_LOOP 4
-#endif
-
-/* avx512: have the tile as a part of the walk, and not as a function that is called for each. */
+/* avx512, avx2: have the tile as a part of the walk, and not as a function that is called for each. */
 #ifndef BNN_TILE_INLINE
 #define BNN_TILE_INLINE 1
 #endif
 
-/* avx512, avx2: keep vectors in their registers and their places. Left alone, compilers regroup sums until they run out
- * of registers, or load the same weights again for each use, which is what the processor has least of. */
+/* avx2: keep sums in their registers and their places. Left alone, compilers regroup them until they run out of
+ * registers. */
 #ifndef BNN_PINNED
 #define BNN_PINNED 1
 #endif

@@ -7,6 +7,7 @@
 
 #include "layer.h"
 #include "platform.h"
+#include "switches.h"
 
 /* Windows that a kernel handles at once. */
 enum { BNN_TILE = 4 };
@@ -33,6 +34,13 @@ BNN_INLINE ptrdiff_t bnn_out_word(const bnn_layer *layer) {
     default: return BNN_GROUP;
     }
 }
+
+/* See BNN_TILE_INLINE. */
+#if BNN_TILE_INLINE
+#define BNN_TILE_FUNCTION BNN_INLINE
+#else
+#define BNN_TILE_FUNCTION static __attribute__((noinline))
+#endif
 
 typedef void bnn_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *scratch);
 

@@ -4,11 +4,12 @@
     (cd build/before/hw && python setup.py build_ext --inplace)
     (cd hw && python setup.py build_ext --inplace)
     python benchmarks/compare.py build/before/hw hw
-    python benchmarks/compare.py build/before/hw hw --isas avx2 --topologies cnvW1A1 --rounds 200
+    python benchmarks/compare.py build/before/hw hw --isas avx2 --topologies cnvW1A1 --processes 20
 
 Each build runs in a process of its own, and while one of them is timed the other waits. So what else the machine does
-falls on both alike, and a ratio is worth more than the two times that it is made of. A figure is the least time of all
-rounds; beside it stands the median of the ratios of the rounds, which needs no round that nothing disturbed.
+falls on both alike, and a ratio is worth more than the two times that it is made of. Where its memory comes to lie
+makes the same code some percent faster or slower in one process than in the next, so several of each are timed. A time
+is the least of all; beside it stand the ratio of these, and the median of the ratios of the pairs of processes.
 """
 
 from __future__ import annotations
@@ -100,23 +101,34 @@ def work(cases: list[Case]) -> None:
 
 
 def compared(
-    first: Build, second: Build, cases: list[Case], rounds: int
+    first: Path, second: Path, cases: list[Case], rounds: int, processes: int
 ) -> Iterator[tuple[Case, float, float, float]]:
-    """Yield each case with the least seconds an image of both, and the median of the ratios of the rounds."""
+    """Yield each case with the least seconds an image of both, and the median of the ratios of the processes.
+
+    Args:
+        first: folder of the one build.
+        second: folder of the other.
+        cases: what to time.
+        rounds: how often each process times each case.
+        processes: how many are started of each build, one pair after the other.
+    """
     times: list[list[tuple[float, float]]] = [[] for _ in cases]
-    for number in range(rounds):
+    for _ in range(processes):
+        pair = Build(first, cases), Build(second, cases)
         for index in range(len(cases)):
-            if number % 2:
-                late = second.time(index)
-                times[index].append((first.time(index), late))
-            else:
-                times[index].append((first.time(index), second.time(index)))
-    for case, pairs in zip(cases, times):
+            least = [float("inf"), float("inf")]
+            for number in range(rounds):
+                for which in (0, 1) if number % 2 else (1, 0):
+                    least[which] = min(least[which], pair[which].time(index))
+            times[index].append((least[0], least[1]))
+        for build in pair:
+            build.close()
+    for case, found in zip(cases, times):
         yield (
             case,
-            min(early for early, _ in pairs),
-            min(late for _, late in pairs),
-            median(late / early for early, late in pairs),
+            min(early for early, _ in found),
+            min(late for _, late in found),
+            median(late / early for early, late in found),
         )
 
 
@@ -132,21 +144,21 @@ def main() -> None:
     parser.add_argument("--topologies", nargs="*", default=list(TOPOLOGIES), choices=list(TOPOLOGIES))
     parser.add_argument("--isas", nargs="*", default=usable, choices=usable)
     parser.add_argument("--batches", nargs="*", type=int, default=list(BATCHES))
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=10, help="of each process")
+    parser.add_argument("--processes", type=int, default=7, help="of each build")
     options = parser.parse_args()
     cases = [
         (name, isa, count) for name in options.topologies for isa in options.isas for count in options.batches
     ]
-    builds = [Build(folder, cases) for folder in (options.first, options.second)]
     print(f"{'':32}{'first':>10} {'second':>10}   microseconds an image, and second / first: least, median")
-    for (name, isa, count), early, late, middle in compared(*builds, cases, options.rounds):
+    for (name, isa, count), early, late, middle in compared(
+        options.first, options.second, cases, options.rounds, options.processes
+    ):
         print(
             f"{name:10} {isa:10} batch {count:<4} {early * 1e6:10.2f} {late * 1e6:10.2f} "
             f"{late / early:8.3f} {middle:8.3f}",
             flush=True,
         )
-    for build in builds:
-        build.close()
 
 
 if __name__ == "__main__":

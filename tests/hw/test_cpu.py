@@ -304,7 +304,7 @@ def test_python_fills_every_field_of_the_structures_and_no_other(monkeypatch):
     with_pool = Topology(
         name="pools", input=SMALL.input, layers=(Conv(outputs=5), Pool(size=3, stride=1), Dense(outputs=2))
     )
-    network = random_network(with_pool, np.random.default_rng(0))
+    network = random_network(with_pool)
     for kind in (layout.InputPlan, layout.LayerPlan, layout.PoolPlan):
 
         def shortened(network, kind=kind):

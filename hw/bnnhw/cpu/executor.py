@@ -30,19 +30,20 @@ from bnnhw.topology import Topology
 __all__ = ["CpuExecutor", "choose", "variants"]
 
 # Maps of the images that a thread has under way should stay in the second-level cache. The more images, the less
-# often a layer's weights come from there: with small maps two threads gain a tenth from 64 instead of 16.
+# often a layer's weights come from there again.
 _MAPS_BYTES = 2**18
 _MOST_IMAGES = 64
 
 # Of a thread, so that one that is interrupted does not make the others wait for long.
 _PORTIONS = 128
 
-# Handing work to another thread costs some 50 microseconds; this many multiply-accumulates take longer.
+# Handing work to another thread costs some tens of microseconds (benchmarks/kernel_claims.py thread); this many
+# multiply-accumulates take longer.
 _WORTH_A_THREAD = 10**8
 
 _UINT8 = np.dtype(np.uint8)
 
-# Looked up once, as each time takes a hundredth of what a small network does.
+# Looked up once, as each time takes a hundredth of what a small network does (benchmarks/kernel_claims.py look-ups).
 _ARRAY = np.ndarray
 if lib is not None:
     _BYTES = ffi.typeof("uint8_t[]")
@@ -137,7 +138,7 @@ class CpuExecutor:
             InputError: if the batch has another dtype or shape.
             BackendError: if the executor is closed, or memory runs out.
         """
-        # What nearly every batch passes; the check that explains takes half a microsecond.
+        # What nearly every batch passes; the check that explains takes longer (benchmarks/kernel_claims.py check).
         if not (
             type(batch) is _ARRAY
             and batch.dtype is _UINT8
@@ -247,7 +248,7 @@ class _Workspace:
     """What one running call needs.
 
     Few scores are copied from here: to make an array and to find its address takes longer, and counts where
-    an image takes microseconds.
+    an image takes microseconds (benchmarks/kernel_claims.py "own scores").
     """
 
     __slots__ = ("first", "maps", "row", "scores", "target")
@@ -255,7 +256,7 @@ class _Workspace:
     def __init__(self, maps: Any, scores: npt.NDArray[np.int32]) -> None:
         self.maps = maps
         self.scores = scores
-        # To cut these out takes longer than to copy them.
+        # To cut these out takes longer than to copy them (benchmarks/kernel_claims.py "cut out" row).
         self.first, self.row = scores[:1], memoryview(scores[0])
         self.target = ffi.from_buffer("int32_t[]", scores)
 

@@ -237,7 +237,7 @@ def test_closed_executor_says_so():
 
 
 def test_too_large_a_network_is_refused(monkeypatch):
-    monkeypatch.setattr(cpu.sys, "maxsize", 1000)
+    monkeypatch.setattr(sys, "maxsize", 1000)
     with pytest.raises(BackendError, match="memory"):
         cpu.CpuExecutor(small())
 

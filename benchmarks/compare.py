@@ -48,10 +48,12 @@ class Build:
             raise SystemExit(
                 f"{folder}: no compiled kernels are there; cd {folder} && python setup.py build_ext --inplace"
             )
+        # In a clone bnncore, which names the networks, lies beside the folder.
+        path = os.pathsep.join(str(each) for each in (folder.resolve(), folder.resolve().parent))
         one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, __file__, "--worker", json.dumps(cases)],
-            env={**os.environ, **one_thread, **(environment or {}), "PYTHONPATH": str(folder.resolve())},
+            env={**os.environ, **one_thread, **(environment or {}), "PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

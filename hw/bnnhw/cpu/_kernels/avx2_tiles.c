@@ -80,8 +80,9 @@ BNN_INLINE void store_window(const bnn_layer *layer, int group, const void *valu
 /* The smallest value of each neuron in the four windows of a pooled position. */
 BNN_INLINE void least(void *values) {
     group_values *v = values;
-    for (int w = 1; w < 4; w++) {
-        for (int r = 0; r < REGISTERS; r++) v[0].r[r] = _mm256_min_epi16(v[0].r[r], v[w].r[r]);
+    BNN_EACH(r, REGISTERS) {
+        const __m256i upper = _mm256_min_epi16(v[0].r[r], v[1].r[r]), lower = _mm256_min_epi16(v[2].r[r], v[3].r[r]);
+        v[0].r[r] = _mm256_min_epi16(upper, lower);
     }
 }
 

@@ -99,14 +99,13 @@ BNN_INLINE void values(const bnn_layer *layer, int group, const uint64_t *const 
 BNN_INLINE void tile(const bnn_layer *layer, const bnn_span *span, const uint64_t *in, void *out, int ternary) {
     const uint64_t *window[BNN_TILE] = {0};
     int32_t value[BNN_TILE][BNN_GROUP];
-    const int count = bnn_windows(layer, span, in, window);
-    switch (count) {
+    switch (bnn_windows(layer, span, in, window)) {
     case 4: values(layer, span->group, window, ternary, 4, value); break;
     case 3: values(layer, span->group, window, ternary, 3, value); break;
     case 2: values(layer, span->group, window, ternary, 2, value); break;
     default: values(layer, span->group, window, ternary, 1, value);
     }
-    bnn_store_span(layer, span, count, value, bnn_least_int32, bnn_store_int32, out);
+    bnn_store_span(layer, span, span->positions, value, bnn_least_int32, bnn_store_int32, out);
 }
 
 static void bits_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *unused) {

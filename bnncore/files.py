@@ -46,34 +46,41 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "bnncore"
 
 
-def unreadable(where: str | Path, fault: OSError | ValueError) -> str:
+def unreadable(where: str | Path, fault: Exception) -> str:
     """Return the one sentence for a file that cannot be read, with the system's reason."""
     reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
     return f"{where}: cannot be read: {reason}"
 
 
 @contextmanager
-def reading(path: Path, error: type[BnnError]) -> Iterator[None]:
-    """Turn what the system raises in the body of the ``with`` into an error that names the file."""
+def reading(path: Path, error: type[BnnError], advice: str = "") -> Iterator[None]:
+    """Turn what the system raises in the body of the ``with`` into an error that names the file.
+
+    Args:
+        path: the file.
+        error: what to raise.
+        advice: what to do then, if that can be said; it ends the message.
+    """
     try:
         yield
     except OSError as fault:
-        raise error(unreadable(path, fault)) from fault
+        raise error(_advising(unreadable(path, fault), advice)) from fault
 
 
-def read_limited(path: Path, limit: int, error: type[BnnError], limit_of: str) -> bytes:
+def read_limited(path: Path, limit: int, error: type[BnnError], limit_of: str, advice: str = "") -> bytes:
     """Return the whole content of a file that anybody may have made.
 
     Args:
         path: the file.
         limit: bytes that it may have; at most one more is read.
         error: what to raise.
-        limit_of: ends the message on a file that is larger, for example ``this is no list of class names``.
+        limit_of: for the message on a file that is larger, for example ``this is no list of class names``.
+        advice: what to do in either case, if that can be said; it ends the message.
 
     Raises:
         BnnError: of the given class, naming the file, if it cannot be read or is larger.
     """
-    with reading(path, error), path.open("rb", buffering=0) as file:
+    with reading(path, error, advice), path.open("rb", buffering=0) as file:
         # A buffer of the limit would take that much memory, however small the file. What is no file on a disk, as a
         # pipe, has size 0 until it is read.
         size = os.fstat(file.fileno()).st_size
@@ -82,7 +89,7 @@ def read_limited(path: Path, limit: int, error: type[BnnError], limit_of: str) -
             pieces.append(piece)
             wanted -= len(piece)
     if not wanted:
-        raise error(f"{path}: larger than {limit} bytes, {limit_of}")
+        raise error(_advising(f"{path}: larger than {limit} bytes, {limit_of}", advice))
     return b"".join(pieces)
 
 
@@ -123,6 +130,10 @@ def write_atomically(path: Path, data: bytes) -> None:
         scratch.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _advising(message: str, advice: str) -> str:
+    return f"{message}; {advice}" if advice else message
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,7 +7,8 @@ import importlib.util
 from pathlib import Path
 
 from bnncore.errors import ResourceError
-from bnncore.formats.manifest import MANIFEST, parse_manifest
+from bnncore.files import read_limited
+from bnncore.formats.manifest import MANIFEST, read_manifest
 from bnncore.records import Resource
 
 __all__ = ["package_folder", "packaged", "read_resource", "resource_path"]
@@ -25,7 +26,7 @@ def packaged(package: str, path: str) -> Resource:
     Raises:
         ResourceError: if the manifest cannot be read or does not list the file.
     """
-    files = _manifest(package)
+    files = read_manifest(package_folder(package) / MANIFEST)
     entry = files.get(path)
     if not isinstance(entry, dict):
         listed = ", ".join(sorted(files)) or "nothing"
@@ -52,18 +53,13 @@ def read_resource(resource: Resource) -> bytes:
         ResourceError: if it is missing, or its size or SHA-256 is not the declared one.
     """
     path = resource_path(resource)
-    try:
-        with path.open("rb") as file:
-            data = file.read(resource.size + 1)
-    except OSError as error:
-        raise ResourceError(
-            f"{path}: declared by {resource.package} but cannot be read ({error.strerror or error}); "
-            f"the distribution was built without it or was damaged: reinstall it"
-        ) from error
+    advice = (
+        f"declared by {resource.package}, so the distribution was built without it or was damaged: reinstall it"
+    )
+    data = read_limited(path, resource.size, ResourceError, "its declared size", advice)
     if len(data) != resource.size:
-        found = f"{path.stat().st_size} bytes"
         raise ResourceError(
-            f"{path}: expected {resource.size} bytes, found {found}; reinstall {resource.package}"
+            f"{path}: expected {resource.size} bytes, found {len(data)}; reinstall {resource.package}"
         )
     digest = hashlib.sha256(data).hexdigest()
     if digest != resource.sha256:
@@ -87,12 +83,3 @@ def package_folder(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ResourceError(f"package {package!r} cannot be found, or is no package with files")
     return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _manifest(package: str) -> dict[str, object]:
-    path = package_folder(package) / MANIFEST
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ResourceError(f"{path}: cannot be read ({error.strerror or error}); run bnncore pack") from error
-    return parse_manifest(data, str(path))

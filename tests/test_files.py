@@ -73,6 +73,14 @@ def test_a_file_that_is_not_there_is_an_error_of_the_given_class(
         assert isinstance(caught.value.__cause__, FileNotFoundError)
 
 
+def test_advice_ends_the_message(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(bytes(101))
+    with pytest.raises(InputError, match=r"x: larger than 100 bytes, this is no list; make another$"):
+        read_limited(tmp_path / "x", 100, InputError, "this is no list", "make another")
+    with pytest.raises(InputError, match=r"y: cannot be read: No such file or directory; make another$"):
+        read_limited(tmp_path / "y", 100, InputError, "this is no list", "make another")
+
+
 def test_other_errors_pass(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), reading(tmp_path, InputError):
         raise ZeroDivisionError

@@ -12,6 +12,7 @@ from attrs import frozen
 from bnncore.discovery.imports import split_path
 from bnncore.discovery.index import Claim
 from bnncore.discovery.kinds import hook_names
+from bnncore.files import unreadable
 from bnncore.hookspecs import API_LEVEL
 
 __all__ = ["Reading", "read_plugin"]
@@ -44,7 +45,7 @@ def read_plugin(claim: Claim) -> Reading:
     try:
         body = ast.parse(path.read_bytes(), str(path)).body
     except (OSError, SyntaxError, ValueError) as error:
-        return Reading(hooks=(), problem=f"{path}: cannot be read: {error}")
+        return Reading(hooks=(), problem=unreadable(path, error))
     defined = {node.name for node in body if isinstance(node, ast.FunctionDef)}
     return Reading(hooks=tuple(name for name in hook_names() if name in defined), problem=_level(body))
 

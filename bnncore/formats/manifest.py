@@ -12,14 +12,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bnncore.errors import ResourceError
-from bnncore.files import fingerprint, write_atomically
+from bnncore.files import fingerprint, read_limited, write_atomically
 
-__all__ = ["MANIFEST", "manifest_bytes", "parse_manifest", "write_manifest"]
+__all__ = ["MANIFEST", "manifest_bytes", "parse_manifest", "read_manifest", "write_manifest"]
 
 MANIFEST = "manifest.json"
 
+_LIMIT = 2**24
+_LIMIT_OF = "this is no manifest"
+_ADVICE = "run bnncore pack"
+
 # Python's own files are covered by the wheel's RECORD.
 _NOT_DATA = {".py", ".pyi", ".pyc", ".pyo", ".typed"}
+
+
+def read_manifest(path: Path) -> dict[str, object]:
+    """Read what a ``manifest.json`` lists; see ``parse_manifest``.
+
+    Raises:
+        ResourceError: if it cannot be read, or is no manifest.
+    """
+    return parse_manifest(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF, _ADVICE), str(path))
 
 
 def parse_manifest(data: bytes, where: str) -> dict[str, object]:
@@ -33,9 +46,9 @@ def parse_manifest(data: bytes, where: str) -> dict[str, object]:
     try:
         files = json.loads(data)["files"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ResourceError(f"{where}: expected JSON with 'files': {error}; run bnncore pack") from error
+        raise ResourceError(f"{where}: expected JSON with 'files': {error}; {_ADVICE}") from error
     if not isinstance(files, dict):
-        raise ResourceError(f"{where}: expected a mapping in 'files'; run bnncore pack")
+        raise ResourceError(f"{where}: expected a mapping in 'files'; {_ADVICE}")
     return files
 
 

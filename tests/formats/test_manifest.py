@@ -59,6 +59,32 @@ def test_a_file_that_cannot_be_read_is_named(package: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        (
+            b"abcdef",
+            "larger than 5 bytes, its declared size; declared by bnn_listed, so .* damaged: reinstall it",
+        ),
+        (b"abcd", "expected 5 bytes, found 4; reinstall bnn_listed"),
+        (None, "cannot be read: No such file or directory; declared by bnn_listed, so .*: reinstall it"),
+    ],
+)
+def test_a_file_that_is_not_as_declared_is_refused(package: Path, data: bytes | None, message: str) -> None:
+    path = package / "second" / "x.bin"
+    path.write_bytes(b"abcde")
+    write_manifest(package)
+    resource = bnncore.packaged("bnn_listed", "second/x.bin")
+    path.unlink() if data is None else path.write_bytes(data)
+    with pytest.raises(ResourceError, match=rf"x\.bin: {message}$"):
+        read_resource(resource)
+
+
+def test_a_manifest_that_is_not_there_is_told_with_the_way_out(package: Path) -> None:
+    with pytest.raises(ResourceError, match=r"cannot be read: No such file or directory; run bnncore pack$"):
+        bnncore.packaged("bnn_listed", "x")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
         (b"", "expected JSON with 'files'"),
         (b"[" * 100_000, "expected JSON with 'files'"),
         (b"{}", "expected JSON with 'files': 'files'"),

@@ -103,7 +103,7 @@ def test_a_wheel_without_its_weights(broken, image, author, wheels):
     edits = [("pyproject.toml", 'artifacts = ["*.npz", "*.bit", "*.hwh"]', 'exclude = ["*.npz"]')]
     user = broken("hollow", edits)
     message = user.bnncore("classify", "hollow", image, code=1)
-    assert "weights.npz: declared by bnn_hollow but cannot be read" in message
+    assert "weights.npz: cannot be read: No such file or directory; declared by bnn_hollow" in message
     assert "the distribution was built without it or was damaged" in message
     unharmed(user, image)
     doctor(user, "bnn_hollow")

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from bnncore.cli.output import json_option, print_json, table
 
-if TYPE_CHECKING:
-    from bnncore.formats.card import Metric
-
 __all__ = ["command"]
-
-_LIMIT = 2**24
 
 
 @click.command("pack")
@@ -69,6 +63,7 @@ def command(
 def _pack(package: Path, parameters: Path, topology: str | None, into: str, metrics: Path | None) -> None:
     from bnncore import ParameterError, load
     from bnncore.formats.classes import CLASSES, read_classes
+    from bnncore.formats.evaluation import read_metrics
     from bnncore.formats.npz import WEIGHTS, read_npz
     from bnncore.formats.recipe import RECIPE
     from bnncore.publishing.pack import pack_network, pack_recipe
@@ -87,17 +82,7 @@ def _pack(package: Path, parameters: Path, topology: str | None, into: str, metr
             f"{parameters}: trained for the classes {', '.join(names)}, but {package / CLASSES} lists "
             f"{', '.join(ours)}; they must be the same, in the same order"
         )
-    pack_network(package, network, into=into, metrics=_metrics(metrics))
+    pack_network(package, network, into=into, metrics=None if metrics is None else read_metrics(metrics))
     recipe = parameters.parent / RECIPE
     if parameters.name == WEIGHTS and recipe.is_file():
         pack_recipe(package, recipe)
-
-
-def _metrics(path: Path | None) -> tuple[Metric, ...] | None:
-    from bnncore import ParameterError
-    from bnncore.files import read_limited
-    from bnncore.formats.evaluation import parse_metrics
-
-    if path is None:
-        return None
-    return parse_metrics(read_limited(path, _LIMIT, ParameterError, "this is no list of figures"), str(path))

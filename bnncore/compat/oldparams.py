@@ -13,15 +13,12 @@ from bnncore.backends import choose
 from bnncore.classifier import Classifier
 from bnncore.discovery.names import canonical, is_name
 from bnncore.errors import BackendError, ParameterError, PluginError, UnknownNameError
-from bnncore.files import read_limited
-from bnncore.formats.classes import CLASSES
+from bnncore.formats.classes import CLASSES, read_classes_bytes
 
 __all__ = ["Found", "available", "find", "open_found", "read_old_classes"]
 
 Found = Union[Path, str]
 """A folder of BNN-PYNQ's parameters, or the name of an installed dataset."""
-
-_CLASSES_LIMIT = 2**20
 
 # What may run for each runtime, best first.
 _BACKENDS = {"python_hw": ("fpga",), "python_sw": ("cpu", "numpy")}
@@ -111,8 +108,7 @@ def read_old_classes(folder: Path) -> list[str]:
     Raises:
         ParameterError: if it cannot be read.
     """
-    path = folder / CLASSES
-    data = read_limited(path, _CLASSES_LIMIT, ParameterError, "this is no list of class names")
+    data = read_classes_bytes(folder / CLASSES)
     return [line.strip() for line in data.decode("utf-8-sig", "replace").splitlines()]
 
 

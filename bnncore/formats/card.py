@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from attrs import asdict, field, frozen
 
 from bnncore.errors import ResourceError
+from bnncore.files import read_limited
 
-__all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card"]
+__all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card", "read_card"]
 
 CARD = "card.json"
+
+_LIMIT = 2**24
+_LIMIT_OF = "this is no card"
 
 
 @frozen(kw_only=True)
@@ -79,6 +84,15 @@ class Card:
         ]
         rows += [(f"recipe: {key}", str(value)) for key, value in self.recipe.items()]
         return html.facts(self.title, rows, self.description)
+
+
+def read_card(path: Path) -> Card:
+    """Read a ``card.json``.
+
+    Raises:
+        ResourceError: if it cannot be read, or as ``parse_card``.
+    """
+    return parse_card(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF), str(path))
 
 
 def parse_card(data: bytes, where: str) -> Card:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
 
-__all__ = ["CLASSES", "check_classes", "classes_bytes", "parse_classes", "read_classes"]
+__all__ = ["CLASSES", "check_classes", "classes_bytes", "parse_classes", "read_classes", "read_classes_bytes"]
 
 CLASSES = "classes.txt"
 
@@ -26,8 +26,16 @@ def read_classes(path: Path, outputs: int | None = None) -> tuple[str, ...]:
     Raises:
         ParameterError: naming the file and the line that is wrong.
     """
-    data = read_limited(path, _MAX_BYTES, ParameterError, _LIMIT_OF)
-    return parse_classes(data, str(path), outputs)
+    return parse_classes(read_classes_bytes(path), str(path), outputs)
+
+
+def read_classes_bytes(path: Path) -> bytes:
+    """Return the bytes of a ``classes.txt`` as they are, for those who take more than ``parse_classes`` does.
+
+    Raises:
+        ParameterError: if it cannot be read, or is larger than a list of names can be.
+    """
+    return read_limited(path, _MAX_BYTES, ParameterError, _LIMIT_OF)
 
 
 def parse_classes(data: bytes, where: str, outputs: int | None = None) -> tuple[str, ...]:

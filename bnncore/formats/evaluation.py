@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from bnncore.errors import ParameterError
+from bnncore.files import read_limited
 from bnncore.formats.card import Metric, check_metric
 
-__all__ = ["EVALUATION", "evaluation_bytes", "evaluation_content", "parse_metrics"]
+__all__ = ["EVALUATION", "evaluation_bytes", "evaluation_content", "parse_metrics", "read_metrics"]
 
 EVALUATION = "evaluation.json"
+
+_LIMIT = 2**24
+_LIMIT_OF = "this is no list of figures"
 
 
 def evaluation_content(
@@ -38,6 +42,15 @@ def evaluation_content(
 def evaluation_bytes(content: Mapping[str, Any]) -> bytes:
     """Return the bytes of an ``evaluation.json``; ``parse_metrics`` reads from them what a card states."""
     return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def read_metrics(path: Path) -> tuple[Metric, ...]:
+    """Read the figures for a card from an ``evaluation.json``, or a list of metrics; see ``parse_metrics``.
+
+    Raises:
+        ParameterError: if it cannot be read, or is neither.
+    """
+    return parse_metrics(read_limited(path, _LIMIT, ParameterError, _LIMIT_OF), str(path))
 
 
 def parse_metrics(data: bytes, where: str) -> tuple[Metric, ...]:

@@ -9,16 +9,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from attrs import asdict, evolve, field, frozen
 from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le
 
 from bnncore.errors import BnnError, ResourceError
+from bnncore.files import read_limited
 
-__all__ = ["RECIPE", "Augmentation", "Recipe", "RecipeEntry", "parse_entries", "parse_recipe", "recipe_bytes"]
+__all__ = [
+    "RECIPE",
+    "Augmentation",
+    "Recipe",
+    "RecipeEntry",
+    "parse_entries",
+    "parse_recipe",
+    "read_entries",
+    "read_recipe",
+    "recipe_bytes",
+]
 
 RECIPE = "recipe.json"
+
+_LIMIT = 2**24
+_LIMIT_OF = "this is no recipe"
 
 # Fields that were published by another name. Files and cards that have it are read for ever, and never written.
 _RENAMED = {
@@ -234,6 +249,15 @@ class RecipeEntry:
         return {name: value for name, value in data.items() if value is not None}
 
 
+def read_entries(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the entries of a ``recipe.json`` as they stand; see ``parse_entries``.
+
+    Raises:
+        ResourceError: if it cannot be read, or is no JSON object of objects.
+    """
+    return parse_entries(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF), str(path))
+
+
 def parse_entries(data: bytes, where: str) -> dict[str, dict[str, Any]]:
     """Return the entries of a ``recipe.json`` as they stand, by topology: what is in them is not looked at.
 
@@ -251,6 +275,15 @@ def parse_entries(data: bytes, where: str) -> dict[str, dict[str, Any]]:
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
         raise _unlike(where, "it is another kind of JSON")
     return content
+
+
+def read_recipe(path: Path, topology: str) -> RecipeEntry:
+    """Read the entry of a ``recipe.json`` for a topology.
+
+    Raises:
+        ResourceError: if it cannot be read, or as ``parse_recipe``.
+    """
+    return parse_recipe(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF), topology, str(path))
 
 
 def parse_recipe(data: bytes, topology: str, where: str) -> RecipeEntry:

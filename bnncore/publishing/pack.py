@@ -17,13 +17,13 @@ from bnnhw.reference import scores
 from bnnhw.topology import Input, Topology
 
 from bnncore.errors import ParameterError, ResourceError
-from bnncore.files import read_limited, write_atomically
-from bnncore.formats.card import CARD, Metric, card_bytes, parse_card
+from bnncore.files import write_atomically
+from bnncore.formats.card import CARD, Metric, card_bytes, read_card
 from bnncore.formats.classes import CLASSES, read_classes
 from bnncore.formats.golden import GOLDEN, write_golden
 from bnncore.formats.manifest import write_manifest
 from bnncore.formats.npz import WEIGHTS, npz_bytes, read_npz
-from bnncore.formats.recipe import RECIPE, parse_entries, recipe_bytes
+from bnncore.formats.recipe import RECIPE, read_entries, recipe_bytes
 
 __all__ = [
     "find_package",
@@ -32,9 +32,6 @@ __all__ = [
     "pack_network",
     "pack_recipe",
 ]
-
-
-_TEXT_LIMIT = 2**24
 
 
 def find_package(project: Path) -> Path:
@@ -79,7 +76,7 @@ def pack_network(
     """
     topology = network.topology
     classes = read_classes(package / CLASSES, topology.outputs)
-    card = parse_card(_read(package / CARD), str(package / CARD))
+    card = read_card(package / CARD)
     place = package / into if into else package
     weights = place / WEIGHTS
     _check_topology(weights, topology)
@@ -110,8 +107,8 @@ def pack_recipe(package: Path, recipe: Path) -> None:
     merged: dict[str, dict[str, Any]] = {}
     for path in (package / RECIPE, recipe):
         if path is recipe or path.is_file():
-            merged.update(parse_entries(_read(path), str(path)))
-    card = parse_card(_read(package / CARD), str(package / CARD))
+            merged.update(read_entries(path))
+    card = read_card(package / CARD)
     write_atomically(package / RECIPE, recipe_bytes(merged))
     write_atomically(package / CARD, card_bytes(attrs.evolve(card, recipe=merged)))
     write_manifest(package)
@@ -164,7 +161,3 @@ def _check_topology(weights: Path, topology: Topology) -> None:
             f"{weights}: holds weights for {present.name!r}, the new ones are for {topology.name!r}; "
             f"to add a second network pack it into a folder of its own (bnncore pack --into {topology.name})"
         )
-
-
-def _read(path: Path) -> bytes:
-    return read_limited(path, _TEXT_LIMIT, ResourceError, "this is no card and no recipe")

@@ -22,11 +22,11 @@ Data flows ``data`` (labelled images) -> ``planning`` (what to do: a recipe, a s
 
 from __future__ import annotations
 
-from bnncore.formats.recipe import Augmentation, Recipe
+from bnncore.formats.recipe import Augmentation, Recipe, RecipeEntry, read_recipe
 from bnncore.training.data import TrainingData
 from bnncore.training.planning import Plan, initial_network, plan
 from bnncore.training.progress import BarReporter, Reporter
-from bnncore.training.recipes import default_recipe, plugin_recipe, read_recipe
+from bnncore.training.recipes import default_recipe, plugin_recipe
 from bnncore.training.results import CrossValidation, Epoch, Outcome
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Recipe",
+    "RecipeEntry",
     "Reporter",
     "TrainingData",
     "default_recipe",

@@ -14,12 +14,12 @@ from bnncore import get, registry
 from bnncore.errors import BnnError
 from bnncore.extras import missing_extra
 from bnncore.formats.npz import WEIGHTS
-from bnncore.formats.recipe import Recipe
+from bnncore.formats.recipe import Recipe, RecipeEntry, read_recipe
 from bnncore.resources import packaged, read_resource
 from bnncore.spelling import argument
 from bnncore.training.data import TrainingData
 from bnncore.training.progress import Reporter
-from bnncore.training.recipes import default_recipe, plugin_recipe, read_recipe, related_dataset
+from bnncore.training.recipes import default_recipe, plugin_recipe, related_dataset
 from bnncore.training.run_files import CURVE
 
 if TYPE_CHECKING:
@@ -193,18 +193,18 @@ def plan(
     _require_torch()
     if binparam is not None:
         _folding(data.topology)
-    chosen, default_seed = _chosen(data, recipe)
+    entry = _chosen(data, recipe)
     given = {"batch_size": batch_size, "learning_rate": learning_rate, "validation": validation}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
-        chosen = evolve(chosen.lasting(chosen.epochs if epochs is None else epochs), **changes)
+        chosen = evolve(entry.recipe.lasting(entry.recipe.epochs if epochs is None else epochs), **changes)
     except (TypeError, ValueError) as error:
         raise BnnError(f"not a recipe: {error}") from error
     folder, file = _places(out, data.name)
     return Plan(
         data=data,
         recipe=chosen,
-        seed=default_seed if seed is None else seed,
+        seed=entry.seed if seed is None else seed,
         folder=folder,
         file=file,
         binparam=None if binparam is None else Path(binparam),
@@ -234,18 +234,19 @@ def initial_network(recipe: Recipe, topology: Topology) -> Network | None:
     return get(start, "numpy", topology=topology.name).network
 
 
-def _chosen(data: TrainingData, recipe: Recipe | str | os.PathLike[str] | None) -> tuple[Recipe, int]:
+def _chosen(data: TrainingData, recipe: Recipe | str | os.PathLike[str] | None) -> RecipeEntry:
     """Return recipe and seed: as given, from a file, the plugin's, or made to measure."""
     topology = data.topology
     if isinstance(recipe, Recipe):
         if recipe.topology != topology.name:
             raise BnnError(f"the recipe is for {recipe.topology!r}, the data are for {topology.name!r}")
-        return recipe, 0
+        return RecipeEntry(recipe=recipe, seed=0)
     if recipe is not None:
         return read_recipe(Path(recipe), topology.name)
     if data.dataset is not None:
         return plugin_recipe(data.dataset, topology.name)
-    return default_recipe(topology, len(data.read(("train",))), related_dataset(topology)), 0
+    made = default_recipe(topology, len(data.read(("train",))), related_dataset(topology))
+    return RecipeEntry(recipe=made, seed=0)
 
 
 def _places(out: str | os.PathLike[str] | None, name: str) -> tuple[Path, Path | None]:

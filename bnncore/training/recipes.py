@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bnnhw.topology import Topology
 
 from bnncore import registry
 from bnncore.errors import BnnError, ResourceError
-from bnncore.files import read_limited
-from bnncore.formats.recipe import RECIPE, Augmentation, Recipe, parse_recipe
+from bnncore.formats.recipe import RECIPE, Augmentation, Recipe, RecipeEntry, parse_recipe
 from bnncore.resources import packaged, read_resource
 from bnncore.spelling import argument
 
-__all__ = ["default_recipe", "plugin_recipe", "read_recipe", "related_dataset"]
-
-_LIMIT = 2**24
+__all__ = ["default_recipe", "plugin_recipe", "related_dataset"]
 
 # Images seen in a run of the default recipe: some minutes to an hour on two cores.
 _PASSES = 300_000
@@ -24,8 +19,8 @@ _PASSES = 300_000
 _FEW = 10_000
 
 
-def plugin_recipe(name: str, topology: str) -> tuple[Recipe, int]:
-    """Return the recipe and seed with which a plugin's weights were made.
+def plugin_recipe(name: str, topology: str) -> RecipeEntry:
+    """Return how a plugin's weights were made: recipe, seed, and what they were computed with.
 
     Args:
         name: of an installed dataset.
@@ -41,19 +36,7 @@ def plugin_recipe(name: str, topology: str) -> tuple[Recipe, int]:
         raise ResourceError(
             f"dataset {name!r} has no recipe to repeat ({error}); give one with {argument('recipe')}"
         ) from error
-    entry = parse_recipe(data, topology, f"{package}/{RECIPE}")
-    return entry.recipe, entry.seed
-
-
-def read_recipe(path: Path, topology: str) -> tuple[Recipe, int]:
-    """Read a recipe for a topology from a file of the same layout.
-
-    Raises:
-        BnnError: if it is none.
-    """
-    data = read_limited(path, _LIMIT, BnnError, "this is no recipe")
-    entry = parse_recipe(data, topology, str(path))
-    return entry.recipe, entry.seed
+    return parse_recipe(data, topology, f"{package}/{RECIPE}")
 
 
 def default_recipe(topology: Topology, images: int, initial: str | None = None) -> Recipe:

@@ -12,8 +12,8 @@ from bnnhw.topology import Dense, Input, Topology
 from bnncore.builtin.topologies import TOPOLOGIES
 from bnncore.errors import BnnError
 from bnncore.formats.card import parse_card
-from bnncore.formats.recipe import Augmentation, Recipe, RecipeEntry, parse_recipe, recipe_bytes
-from bnncore.training.recipes import default_recipe, read_recipe
+from bnncore.formats.recipe import Augmentation, Recipe, RecipeEntry, parse_recipe, read_recipe, recipe_bytes
+from bnncore.training.recipes import default_recipe
 
 
 def test_a_recipe_survives_json() -> None:

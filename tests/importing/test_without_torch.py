@@ -50,7 +50,7 @@ from bnncore.training import BarReporter, Recipe, TrainingData, default_recipe, 
 labelled = LabelledImages(images=np.zeros((4, 32, 32, 3), np.uint8), labels=np.zeros(4, np.int64))
 data = TrainingData.of_images(labelled)
 assert len(data.read()) == 4
-assert plugin_recipe("cifar10", "cnvW1A1")[0].epochs == 281
+assert plugin_recipe("cifar10", "cnvW1A1").recipe.epochs == 281
 try:
     plan(data)
 except bnncore.BnnError as error:

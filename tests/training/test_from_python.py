@@ -56,7 +56,7 @@ def test_the_example_trains_resumes_and_exports(my_photos, example) -> None:
     assert ".train(" in code
     exec(compile(code, example.__name__, "exec"), {})
     entry = training.read_recipe(my_photos / "my_params" / "recipe.json", "cnvW1A1")
-    assert entry[0].epochs == 3
+    assert entry.recipe.epochs == 3
     left = read_npz(my_photos / "my_params" / "weights.npz")
     again, classes = read_binparam(my_photos / "my_binparam", TOPOLOGIES["cnvW1A1"], FOLDINGS["cnvW1A1"])
     assert left.classes == classes == ("cat", "dog")
@@ -101,7 +101,8 @@ def test_a_recipe_file_brings_its_seed(tmp_path) -> None:
 def test_a_dataset_brings_its_recipe_and_its_start() -> None:
     data = TrainingData.of_dataset("cucumber9", "not-read-yet")
     run = plan(data)
-    assert (run.recipe, run.seed) == training.plugin_recipe("cucumber9", "cnvW1A1")
+    entry = training.plugin_recipe("cucumber9", "cnvW1A1")
+    assert (run.recipe, run.seed) == (entry.recipe, entry.seed)
     start = initial_network(Recipe(topology="cnvW1A1", epochs=1, initial=run.recipe), data.topology)
     assert start is not None
     assert start.topology.digest == data.topology.digest

@@ -74,12 +74,13 @@ def command(
     run = plan(
         _data(name, data, images, topology), out, recipe=recipe_file, seed=seed, binparam=binparam, **changes
     )
-    computing: Any = {"threads": threads, "device": device, "reporter": BarReporter()}
+    bar = BarReporter()
     try:
         if folds is not None:
-            _print_cross_validation(run.cross_validate(folds, **computing))
+            found = run.cross_validate(folds, threads=threads, device=device, reporter=bar)
+            _print_cross_validation(found)
             return
-        outcome = run.train(minutes=minutes, **computing)
+        outcome = run.train(minutes=minutes, threads=threads, device=device, reporter=bar)
     except KeyboardInterrupt:
         click.echo("stopped before there were weights; the same command continues")
         click.get_current_context().exit(_INTERRUPTED)

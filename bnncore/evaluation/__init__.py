@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from bnncore.evaluation.measure import Evaluation, evaluate, predictions, wilson_interval
+from bnncore.evaluation.accuracy import wilson_interval
+from bnncore.evaluation.measure import Evaluation, evaluate
 
-__all__ = ["Evaluation", "evaluate", "predictions", "wilson_interval"]
+__all__ = ["Evaluation", "evaluate", "wilson_interval"]

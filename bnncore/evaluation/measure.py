@@ -1,8 +1,7 @@
-"""Accuracy, its confidence interval, and where a classifier goes wrong."""
+"""What a classifier answers to labelled images, and where it goes wrong."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,19 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from attrs import frozen
-from bnnhw.outputs import winners
-from bnnhw.topology import Topology
 
 from bnncore.classifier import Classifier
 from bnncore.datasets import DatasetError, LabelledImages
+from bnncore.evaluation.accuracy import Counted
 
-__all__ = ["Evaluation", "evaluate", "predictions", "wilson_interval"]
+__all__ = ["Evaluation", "evaluate"]
 
 _CHUNK = 250
 
 
 @frozen(kw_only=True, eq=False)
-class Evaluation:
+class Evaluation(Counted):
     """What a classifier answered to labelled images.
 
     Attributes:
@@ -43,24 +41,9 @@ class Evaluation:
     backend: str
 
     @property
-    def samples(self) -> int:
-        """Number of images."""
-        return len(self.predicted)
-
-    @property
     def right(self) -> int:
         """Number of right answers."""
         return int(np.trace(self.confusion))
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction of right answers."""
-        return self.right / self.samples
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Interval that holds the true accuracy with 95 % confidence; see ``wilson_interval``."""
-        return wilson_interval(self.right, self.samples)
 
     @property
     def recall(self) -> list[float | None]:
@@ -96,28 +79,6 @@ class Evaluation:
             "images_per_second": self.samples / self.seconds if self.seconds else None,
             "backend": self.backend,
         }
-
-
-def wilson_interval(right: int, samples: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the Wilson score interval of a fraction (E. B. Wilson, JASA 22, 1927).
-
-    Unlike the textbook's plus and minus, it stays within 0 to 1 and is fair for few samples.
-
-    Args:
-        right: successes, 0 to samples.
-        samples: trials, at least 1.
-        z: 1.96 for 95 %.
-    """
-    share = right / samples
-    scale = 1 + z * z / samples
-    centre = share + z * z / (2 * samples)
-    half = z * math.sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples))
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
-
-
-def predictions(scores: npt.NDArray[np.int32], topology: Topology) -> npt.NDArray[np.int64]:
-    """Return int64 [N], the class index of each row of scores or bits, by the rule of the topology's outputs."""
-    return winners(topology.output, scores)
 
 
 def evaluate(

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from bnnhw import reference
 from bnnhw.network import Network
+from bnnhw.outputs import winners
 from bnnhw.topology import Topology
 
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
-from bnncore.evaluation import predictions
 from bnncore.formats.recipe import Recipe
 from bnncore.training.progress import Reporter
 from bnncore.training.results import CrossValidation
@@ -91,5 +91,5 @@ def cross_validate(
             raise KeyboardInterrupt
         scores[held_out] = reference.scores(outcome.network, data.images[held_out])[:, :classes]
     return CrossValidation(
-        scores=scores, predicted=predictions(scores, topology), labels=data.labels, folds=folds
+        scores=scores, predicted=winners(topology.output, scores), labels=data.labels, folds=folds
     )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from bnncore.evaluation.accuracy import Counted
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -53,7 +55,7 @@ class Outcome:
 
 
 @frozen(kw_only=True, eq=False)
-class CrossValidation:
+class CrossValidation(Counted):
     """What networks answered to images that they were not trained on.
 
     Attributes:
@@ -69,23 +71,6 @@ class CrossValidation:
     folds: int
 
     @property
-    def samples(self) -> int:
-        """Number of images."""
-        return len(self.labels)
-
-    @property
     def right(self) -> int:
         """Number of right answers."""
         return int((self.predicted == self.labels).sum())
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction of right answers, 0 to 1."""
-        return self.right / self.samples
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Interval that holds the true accuracy with 95 % confidence; see ``bnncore.evaluation.wilson_interval``."""
-        from bnncore.evaluation import wilson_interval
-
-        return wilson_interval(self.right, self.samples)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from attrs import evolve
 from bnnhw import reference
+from bnnhw.outputs import winners
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
-from bnncore.evaluation import predictions
 from bnncore.formats.npz import read_npz
 from bnncore.formats.recipe import Augmentation, Recipe
 from bnncore.training.export import disagreements
@@ -71,7 +71,7 @@ def files(folder):
 def test_it_learns(tmp_path) -> None:
     outcome = train(evolve(RECIPE, epochs=25), stripes(), TINY, tmp_path, threads=1)
     fresh = stripes(seed=1)
-    right = predictions(reference.scores(outcome.network, fresh.images)[:, :3], TINY) == fresh.labels
+    right = winners(TINY.output, reference.scores(outcome.network, fresh.images)[:, :3]) == fresh.labels
     assert outcome.finished
     assert right.mean() > 0.9
 
@@ -252,7 +252,7 @@ def test_the_validation_is_that_of_the_weights_that_are_left(tmp_path) -> None:
     )
     data = stripes()
     held_back = slice(-RECIPE.validation, None)
-    answers = predictions(reference.scores(outcome.network, data.images[held_back])[:, :3], TINY)
+    answers = winners(TINY.output, reference.scores(outcome.network, data.images[held_back])[:, :3])
     assert (answers == data.labels[held_back]).mean() == outcome.history[-1].validation_accuracy
 
 
@@ -336,7 +336,7 @@ def test_it_learns_from_blended_images(tmp_path, output) -> None:
     outcome = train(recipe, stripes(), topology, tmp_path, threads=1)
     fresh = stripes(seed=1)
     scores = reference.scores(outcome.network, fresh.images)[:, :3]
-    assert (predictions(scores, topology) == fresh.labels).mean() > 0.8
+    assert (winners(topology.output, scores) == fresh.labels).mean() > 0.8
 
 
 def test_a_network_of_bits_learns(tmp_path) -> None:
@@ -350,5 +350,5 @@ def test_a_network_of_bits_learns(tmp_path) -> None:
     data = evolve(data, images=np.where(data.images[..., 0] > 155, 255, 0).astype(np.uint8))
     recipe = Recipe(topology="bits", epochs=30, batch_size=20, learning_rate=0.01)
     network = train(recipe, data, topology, tmp_path, threads=1).network
-    right = predictions(reference.scores(network, data.images)[:, :3], topology) == data.labels
+    right = winners(topology.output, reference.scores(network, data.images)[:, :3]) == data.labels
     assert right.mean() > 0.9

@@ -44,7 +44,7 @@ class Metric:
 
 @frozen(kw_only=True)
 class Card:
-    """What is known of a dataset plugin.
+    """What whoever supplies a network's parameters says of them, and of the data that they were trained on.
 
     Attributes:
         title: one line.

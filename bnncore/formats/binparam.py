@@ -23,6 +23,8 @@ from bnnhw.topology import Folding, FoldingLayer, MatrixStage, Topology, matrix_
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
 from bnncore.formats.classes import CLASSES, check_classes, classes_bytes, read_classes
+from bnncore.formats.listing import some
+from bnncore.spelling import argument
 
 __all__ = ["read_binparam", "write_binparam"]
 
@@ -121,12 +123,12 @@ def _check_names(directory: Path, topology: Topology, folding: Folding) -> None:
     if missing or surplus:
         parts = []
         if missing:
-            parts.append(f"missing {_some(missing)}")
+            parts.append(f"missing {some(missing)}")
         if surplus:
-            parts.append(f"unexpected {_some(surplus)}")
+            parts.append(f"unexpected {some(surplus)}")
         raise ParameterError(
             f"{directory}: {' and '.join(parts)}; expected the {len(expected)} files of topology "
-            f"{topology.name!r}. If the set is of another topology, name it with topology="
+            f"{topology.name!r}. If the set is of another topology, name it with {argument('topology')}"
         )
 
 
@@ -209,8 +211,3 @@ def _check_thresholds(path: Path, given: npt.NDArray[np.int64], bits: int) -> No
             f"{path}: threshold {word} is {int(given[word])}, expected {low} to {high}; the file is garbled or "
             "of another network"
         )
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -13,6 +13,7 @@ from bnnhw.topology import Topology
 from bnncore.errors import ParameterError
 from bnncore.files import write_atomically
 from bnncore.formats.archive import open_archive
+from bnncore.formats.listing import some
 
 __all__ = ["GOLDEN", "golden_bytes", "parse_golden", "write_golden"]
 
@@ -32,8 +33,9 @@ def parse_golden(
     """
     with open_archive(data, where) as archive:
         if archive.names != ("inputs", "scores"):
-            found = ", ".join(repr(name) for name in archive.names) or "nothing"
-            raise ParameterError(f"{where}: expected an .npz of 'inputs' and 'scores', found {found}")
+            raise ParameterError(
+                f"{where}: expected an .npz of 'inputs' and 'scores', found {some(archive.names)}"
+            )
         for name in archive.names:
             archive.check_size(name, 0, _LIMIT)
         inputs, scores = archive.array("inputs"), archive.array("scores")

@@ -30,6 +30,7 @@ from bnncore.errors import ParameterError
 from bnncore.files import read_limited, write_atomically
 from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
+from bnncore.formats.listing import some
 
 __all__ = ["WEIGHTS", "NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
 
@@ -115,7 +116,7 @@ def _read_archive(archive: Archive, topology: Topology | None) -> NpzFile:
     where = archive.where
     if "meta" not in archive.names:
         raise ParameterError(
-            f"{where}: expected a bnncore parameter file with a member 'meta', found {_some(archive.names)}"
+            f"{where}: expected a bnncore parameter file with a member 'meta', found {some(archive.names)}"
         )
     declared, classes = _read_meta(archive)
     if topology is not None and topology.digest != declared.digest:
@@ -131,7 +132,7 @@ def _read_archive(archive: Archive, topology: Topology | None) -> NpzFile:
     missing = sorted(set(expected) - set(archive.names))
     surplus = sorted(set(archive.names) - set(expected) - {"meta"})
     if missing or surplus:
-        found = f"missing {_some(missing)}" if missing else f"unexpected {_some(surplus)}"
+        found = f"missing {some(missing)}" if missing else f"unexpected {some(surplus)}"
         raise ParameterError(f"{where}: {found}; expected the members of topology {topology.name!r}")
     for name, (shape, dtype) in expected.items():
         size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -213,8 +214,3 @@ def _unpack(packed: npt.NDArray[np.uint8], fan_in: int, bits: int, where: str) -
         return 2 * unpacked - 1
     planes = unpacked.reshape(len(packed), fan_in, 2)
     return planes[..., 0] - 2 * planes[..., 1]
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:3]) or "nothing"
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -316,7 +316,7 @@ def test_a_truncated_or_oversized_file_is_named_with_both_sizes(
 @pytest.mark.parametrize(("topology", "name"), FILES, ids=IDS)
 def test_a_missing_file_is_named(folder: Path, topology: Topology, name: str) -> None:
     (folder / name).unlink()
-    refused(folder, topology, rf"missing {name}; .*topology=")
+    refused(folder, topology, rf"missing '{name}'; .*topology=")
 
 
 @pytest.mark.parametrize(
@@ -327,18 +327,18 @@ def test_a_misnamed_file_is_named_with_the_one_that_is_missing(
     folder: Path, topology: Topology, name: str
 ) -> None:
     (folder / "0-0-weights.bin").rename(folder / name)
-    refused(folder, topology, f"missing 0-0-weights.bin and unexpected {name}")
+    refused(folder, topology, f"missing '0-0-weights.bin' and unexpected '{name}'")
 
 
 def test_surplus_files_are_named(folder: Path, topology: Topology) -> None:
     (folder / "0-4-weights.bin").write_bytes(b"")
-    refused(folder, topology, "unexpected 0-4-weights.bin; expected the")
+    refused(folder, topology, "unexpected '0-4-weights.bin'; expected the")
 
 
 def test_only_some_of_many_missing_files_are_listed(folder: Path, topology: Topology) -> None:
     for path in folder.glob("*.bin"):
         path.unlink()
-    refused(folder, topology, r"missing 0-0-thres.bin, 0-0-weights.bin, 0-1-thres.bin and \d+ more;")
+    refused(folder, topology, r"missing '0-0-thres.bin', '0-0-weights.bin', '0-1-thres.bin' and \d+ more;")
 
 
 def test_other_files_do_not_matter(folder: Path, topology: Topology) -> None:

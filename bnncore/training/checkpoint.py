@@ -29,6 +29,9 @@ _MAY_CHANGE = frozenset(
     {"epochs", "plateau", "warmup", "learning_rate", "norm_learning_rate", "batch_size", "recalibration"}
 )
 
+# Tensors of a network that were written by another name; runs that began then go on.
+_RENAMED = {"log_temperature": "log_scale"}
+
 
 @frozen(kw_only=True)
 class RunIdentity:
@@ -84,7 +87,8 @@ def read_checkpoint(path: Path, run: RunIdentity, restore: Callable[[Mapping[str
         if version == _VERSION:
             difference = _difference(content, run)
             if difference is None:
-                restore(content)
+                tensors = {_RENAMED.get(name, name): tensor for name, tensor in content["network"].items()}
+                restore({**content, "network": tensors})
     # A damaged archive raises nearly anything: RuntimeError, EOFError, UnpicklingError, KeyError, …
     except Exception as error:
         raise BnnError(f"{path}: cannot be read as a checkpoint ({error}); remove it to start anew") from error

@@ -75,7 +75,7 @@ class TrainableNetwork(nn.Module):
             for block in grouped
         )
         # Scores have a spread of about sqrt(fan-in); a softmax learns well from logits of a few units.
-        self.log_temperature = nn.Parameter(torch.tensor(-0.5 * math.log(grouped[-1].matrix.fan_in)))
+        self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(grouped[-1].matrix.fan_in)))
         # What each byte stands for: q / 128, or -1 and +1.
         codes = torch.tensor(topology.input.values) * grouped[0].matrix.input_unit
         self.register_buffer("codes", codes, persistent=False)
@@ -122,7 +122,7 @@ class TrainableNetwork(nn.Module):
         x = self.features(x)
         if x.dtype is torch.bfloat16:
             x = x.float()
-        return x * self.log_temperature.exp() if self.topology.output == "scores" else x
+        return x * self.log_scale.exp() if self.topology.output == "scores" else x
 
     def predict(self, logits: Tensor) -> Tensor:
         """Return class indices int64 [N]: ``bnnhw.outputs.winners`` on the device, of scores or of bits set."""

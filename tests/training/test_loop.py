@@ -314,6 +314,17 @@ def test_a_checkpoint_of_a_recipe_by_old_names_is_continued(tmp_path) -> None:
     assert files(tmp_path / "whole") == files(tmp_path / "old")
 
 
+def test_a_checkpoint_of_a_network_by_old_names_is_continued(tmp_path) -> None:
+    train(RECIPE, stripes(), TINY, tmp_path / "whole", threads=1)
+    train(RECIPE, stripes(), TINY, tmp_path / "old", threads=1, reporter=Interrupt(2))
+    state = torch.load(tmp_path / "old" / "checkpoint.pt", weights_only=True)
+    # What the factor of the logits was called, though it is what a temperature's reciprocal is.
+    state["network"]["log_temperature"] = state["network"].pop("log_scale")
+    torch.save(state, tmp_path / "old" / "checkpoint.pt")
+    train(RECIPE, stripes(), TINY, tmp_path / "old", threads=1)
+    assert files(tmp_path / "whole") == files(tmp_path / "old")
+
+
 def test_a_checkpoint_that_lacks_a_part_is_damaged(tmp_path) -> None:
     train(RECIPE, stripes(), TINY, tmp_path, threads=1)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)

@@ -11,8 +11,13 @@ __all__ = ["argument", "spelled_as_options"]
 _as_options = False
 
 
-def argument(name: str, value: str | None = None) -> str:
+def argument(name: str, value: str | None = None, *, option: str | None = None) -> str:
     """Return an argument as its caller would write it, with a value or without.
+
+    Args:
+        name: the keyword.
+        value: of the argument, if the message gives one.
+        option: without its dashes, where it is another word than the keyword.
 
     >>> argument("topology"), argument("board", "pynq-z1")
     ('topology=', "board='pynq-z1'")
@@ -20,12 +25,12 @@ def argument(name: str, value: str | None = None) -> str:
     ...     argument("topology"), argument("board", "pynq-z1")
     ('--topology', '--board pynq-z1')
     >>> with spelled_as_options():
-    ...     argument("batch_size")
-    '--batch-size'
+    ...     argument("batch_size"), argument("path", option="from")
+    ('--batch-size', '--from')
     """
     if _as_options:
-        name = name.replace("_", "-")
-        return f"--{name}" if value is None else f"--{name} {value}"
+        option = option or name.replace("_", "-")
+        return f"--{option}" if value is None else f"--{option} {value}"
     return f"{name}=" if value is None else f"{name}={value!r}"
 
 

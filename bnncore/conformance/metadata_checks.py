@@ -70,7 +70,9 @@ def check_description(subject: Subject) -> Finding:
 def check_contents(subject: Subject) -> Finding:
     """Check that it installs its own packages and nothing beside them."""
     if subject.editable:
-        return seen("installed as a link to its sources; use --wheel to check what people get", "note")
+        return seen(
+            "installed as a link to its sources; bnncore check --wheel looks at what people get", "note"
+        )
     files = subject.distribution.files
     if files is None:
         raise CheckError("its RECORD is missing; reinstall it")

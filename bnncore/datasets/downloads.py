@@ -13,6 +13,7 @@ from typing import Any
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile
 from bnncore.extras import missing_extra
+from bnncore.spelling import argument
 
 __all__ = ["Progress", "fetch"]
 
@@ -36,7 +37,7 @@ def fetch(file: PublishedFile, folder: Path, progress: Progress | None = None) -
         import pooch
         import requests
     except ImportError as error:
-        otherwise = f"Or download {file.name} yourself and give its path with --from"
+        otherwise = f"Or download {file.name} yourself and give it with {argument('path', option='from')}"
         raise missing_extra(
             "fetching data sets", "pooch", "data", error=DatasetError, otherwise=otherwise
         ) from error
@@ -58,7 +59,7 @@ def fetch(file: PublishedFile, folder: Path, progress: Progress | None = None) -
             reasons.append(f"{url}: {error}")
     raise DatasetError(
         f"{file.name} could not be fetched. {'; '.join(reasons)}. Try again later (what has arrived is kept), or "
-        "download it yourself and give its path with --from"
+        f"download it yourself and give it with {argument('path', option='from')}"
     )
 
 

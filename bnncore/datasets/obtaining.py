@@ -15,6 +15,7 @@ from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile, PublishedSet
 from bnncore.datasets.unpacking import is_archive, unpack
 from bnncore.files import cache_folder, fingerprint
+from bnncore.spelling import argument
 
 __all__ = ["Obtained", "from_network", "from_path"]
 
@@ -53,7 +54,9 @@ def from_path(known: PublishedSet, path: Path, sha256: str | None = None) -> Obt
     """
     if path.is_dir():
         if sha256 is not None:
-            raise DatasetError(f"{path}: a folder has no SHA-256; give the archive, or leave --sha256 out")
+            raise DatasetError(
+                f"{path}: a folder has no SHA-256; give the archive, or leave {argument('sha256')} out"
+            )
         return Obtained(folder=_locate(known, path), checked="a folder, taken as it is")
     if not path.is_file():
         raise DatasetError(f"{path}: expected an archive or a folder of {known.title}, found nothing there")
@@ -83,7 +86,10 @@ def from_network(
     if url is not None or not known.fetched:
         return _from_url(known, url, sha256, start_progress)
     if sha256 is not None:
-        raise DatasetError(f"the checksums of {known.name} are known; --sha256 is for --url and --from")
+        raise DatasetError(
+            f"the checksums of {known.name} are known; {argument('sha256')} is for {argument('url')} and "
+            f"{argument('path', option='from')}"
+        )
     folder = cache_folder() / "data" / known.name
     paths = []
     for file in known.fetched:
@@ -100,8 +106,8 @@ def _from_url(
     if url is None or sha256 is None:
         reason = "" if known.fetched else f"{known.name}'s publisher names no checksum. "
         raise DatasetError(
-            f"{reason}To fetch it, give both --url and --sha256; or download it from {known.page} yourself "
-            "and give the path with --from"
+            f"{reason}To fetch it, give both {argument('url')} and {argument('sha256')}; or download it from "
+            f"{known.page} yourself and give it with {argument('path', option='from')}"
         )
     if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise DatasetError(f"expected a SHA-256 of 64 hex digits, found {sha256!r}")

@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.discovery.names import canonical
+from bnncore.spelling import argument
 
 __all__ = ["PUBLISHED", "PublishedFile", "PublishedSet", "published"]
 
@@ -162,5 +163,5 @@ def published(name: str) -> PublishedSet:
             return known
     raise DatasetError(
         f"no publisher's files of {name!r} are known, only of {', '.join(PUBLISHED)}; give a folder of your own "
-        "to the commands that take --data"
+        f"where {argument('path', option='data')} is taken"
     )

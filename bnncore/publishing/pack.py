@@ -24,6 +24,7 @@ from bnncore.formats.golden import GOLDEN, write_golden
 from bnncore.formats.manifest import write_manifest
 from bnncore.formats.npz import WEIGHTS, npz_bytes, read_npz
 from bnncore.formats.recipe import RECIPE, read_entries, recipe_bytes
+from bnncore.spelling import argument
 
 __all__ = [
     "find_package",
@@ -159,5 +160,5 @@ def _check_topology(weights: Path, topology: Topology) -> None:
     if present.digest != topology.digest:
         raise ParameterError(
             f"{weights}: holds weights for {present.name!r}, the new ones are for {topology.name!r}; "
-            f"to add a second network pack it into a folder of its own (bnncore pack --into {topology.name})"
+            f"to add a second network pack it into a folder of its own ({argument('into', topology.name)})"
         )

@@ -21,6 +21,7 @@ from bnncore.files import write_atomically
 from bnncore.hookspecs import API_LEVEL
 from bnncore.publishing import templates
 from bnncore.records import Preprocessing
+from bnncore.spelling import argument
 
 __all__ = ["NewProject", "classes_of", "write_project"]
 
@@ -117,7 +118,8 @@ def write_project(folder: Path, project: NewProject, registry: Registry) -> Path
     if "." in canonical(project.name):
         raise UnknownNameError(f"{project.name!r}: use letters, digits, '-' and '_'")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: is there already; choose another place with --out, or remove it")
+        place = argument("folder", option="out")
+        raise InputError(f"{folder}: is there already; choose another place with {place}, or remove it")
     values = _values(project, registry)
     root = Path(templates.__file__).parent
     for kind in ("common", project.kind):

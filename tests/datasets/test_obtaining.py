@@ -195,7 +195,7 @@ class TestFetching:
 
     def test_names_every_address_that_failed(self, offer: Callable[..., PublishedSet], server: Server) -> None:
         urls = (server.url("gone"), server.url("lost"))
-        with pytest.raises(DatasetError, match=r"gone: 404.*lost: 404.*--from"):
+        with pytest.raises(DatasetError, match=r"gone: 404.*lost: 404.*path="):
             from_network(offer(tar_gz(cifar_files()), urls=urls))
 
     def test_other_address_with_the_users_checksum(self, server: Server) -> None:
@@ -209,14 +209,14 @@ class TestFetching:
             from_network(PUBLISHED["cucumber9"], url, "0" * 64)
 
     def test_nothing_is_fetched_without_a_checksum(self) -> None:
-        with pytest.raises(DatasetError, match=r"names no checksum.*--sha256.*workpiles"):
+        with pytest.raises(DatasetError, match=r"names no checksum.*sha256=.*workpiles"):
             from_network(PUBLISHED["cucumber9"])
 
     def test_without_pooch_says_how_to_get_it(
         self, offer: Callable[..., PublishedSet], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(__import__("sys").modules, "pooch", None)
-        with pytest.raises(DatasetError, match=r"pip install 'bnncore\[data\]'.*--from"):
+        with pytest.raises(DatasetError, match=r"pip install 'bnncore\[data\]'.*path="):
             from_network(offer(b"x"))
 
 
@@ -435,6 +435,11 @@ class TestCommand:
         for arguments in (["imagenet"], ["cucumber9", "--fetch"], ["mnist", "--from", "/nowhere"]):
             code, out, err = self.run(capsys, *arguments)
             assert (code, out, err.count("\n")) == (1, "", 1)
+
+    def test_errors_name_its_own_options(self, capsys: pytest.CaptureFixture[str]) -> None:
+        _, _, err = self.run(capsys, "cucumber9", "--fetch")
+        assert "give both --url and --sha256; or download it from" in err
+        assert "give it with --from" in err
 
     def test_from_and_fetch_exclude_each_other(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert self.run(capsys, "mnist", "--fetch", "--from", "x")[0] == 2

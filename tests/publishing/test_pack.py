@@ -107,7 +107,7 @@ def test_figures_of_other_weights_are_dropped(package: Path) -> None:
 
 def test_another_topology_needs_a_folder_of_its_own(package: Path) -> None:
     pack_network(package, random_network(SMALL))
-    with pytest.raises(ParameterError, match="--into other"):
+    with pytest.raises(ParameterError, match=r"into='other'"):
         pack_network(package, random_network(OTHER))
 
 

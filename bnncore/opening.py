@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bnnhw.topology import Topology, first_difference
 
+from bnncore import environment
 from bnncore.classifier import Classifier, Contents
 from bnncore.discovery.names import is_name
 from bnncore.discovery.registry import Registry
@@ -85,9 +86,14 @@ def load_classifier(
     classes: Sequence[str] | None = None,
 ) -> Classifier:
     """Return a classifier for parameters in a file or folder; see ``bnncore.load``."""
+    from bnncore.formats.npz import WEIGHTS
+
     place = Path(path)
     _check_backend(registry, options)
     wanted = registry.topology(topology) if isinstance(topology, str) else topology
+    if (place / WEIGHTS).is_file():
+        # What training leaves.
+        place /= WEIGHTS
     if place.is_dir():
         network, names = _load_directory(registry, place, wanted, classes)
     elif place.exists():
@@ -113,9 +119,14 @@ def _once(function: Callable[[], Value]) -> Callable[[], Value]:
 
 
 def _check_backend(registry: Registry, options: Options) -> None:
-    """Let a misspelt backend fail before the first picture does."""
+    """Let a misspelt backend, or number of threads, fail before the first picture does."""
     if options.backend != "auto":
         registry.backend(options.backend)
+    if options.threads is None and environment.THREADS.value:
+        # Otherwise numpy would do the work, many times slower, for a slip of the pen.
+        from bnnhw.cpu.threads import thread_count
+
+        thread_count()
 
 
 def _classes(found: Resolution) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ __all__ = [
     "UserFile",
 ]
 
+# Far more than parameters and bitstreams take; what is read may not be any size that somebody writes down.
+_LARGEST_FILE = 2**30
+
 _TEXT = instance_of(str)
 _TEXTS = deep_iterable(_TEXT, instance_of(tuple))
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -48,6 +51,14 @@ def _positive(instance: Any, attribute: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         kind = type(instance).__name__
         raise ValueError(f"{kind}.{attribute.name} must be a whole number from 1 up, not {value!r}")
+
+
+def _bytes(instance: Any, attribute: Any, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST_FILE:
+        kind = type(instance).__name__
+        raise ValueError(
+            f"{kind}.{attribute.name} must be a number of bytes from 0 to {_LARGEST_FILE}, not {value!r:.40}"
+        )
 
 
 def _relative(instance: Any, attribute: Any, value: Any) -> None:
@@ -93,7 +104,7 @@ class Resource:
 
     package: str = field(validator=_TEXT)
     path: str = field(validator=[_TEXT, _relative])
-    size: int = field(validator=instance_of(int))
+    size: int = field(validator=_bytes)
     sha256: str = field(validator=_sha256)
     url: str | None = field(default=None, validator=optional(_TEXT))
 

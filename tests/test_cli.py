@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bnnhw.network import LayerParameters, Network
+from click.testing import CliRunner
 from PIL import Image
 
 import bnncore
-from bnncore.cli import main
+from bnncore.cli import cli, main
 from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.formats.npz import write_npz
 
@@ -95,7 +96,7 @@ def test_one_bad_picture_is_reported_and_the_others_classified(bnn, weights, pic
 def test_an_unknown_dataset_is_one_line_and_exit_code_1(bnn, picture):
     code, out, err = bnn("classify", "no-such", picture)
     assert (code, out) == (1, "")
-    assert err.startswith("bnncore: no installed distribution offers dataset 'no_such'")
+    assert err.startswith("bnncore: no installed distribution offers dataset 'no-such'")
     assert len(err.splitlines()) == 1
 
 
@@ -231,3 +232,33 @@ def test_doctor_shows_a_broken_plugin_in_full(bnn, pets, install):
     assert code == 1
     assert "bnn-bad 1.0" in out
     assert "kaputt" in out
+
+
+@pytest.mark.parametrize("name", cli.list_commands(None))  # type: ignore[arg-type]  # no context is needed
+def test_help_shows_no_marks_of_its_own(name) -> None:
+    text = CliRunner().invoke(cli, [name, "--help"]).output
+    assert "\\b" not in text
+    assert "\b" not in text
+
+
+def test_a_folder_of_the_name_that_is_missing_is_pointed_at(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outdir").mkdir()
+    found = CliRunner().invoke(cli, ["info", "outdir"])
+    assert "To use the folder of that name, write ./outdir" in str(found.exception)
+
+
+def test_what_training_leaves_can_be_loaded_by_its_folder(tmp_path) -> None:
+    from bnncore.builtin.topologies import TOPOLOGIES
+    from bnncore.formats.npz import WEIGHTS, write_npz
+    from bnncore.publishing.random_network import random_network
+
+    write_npz(tmp_path / "run" / WEIGHTS, random_network(TOPOLOGIES["lfcW1A1"]))
+    assert bnncore.load(tmp_path / "run").topology.name == "lfcW1A1"
+
+
+@pytest.mark.parametrize("given", ["0", "two"])
+def test_a_wrong_number_of_threads_in_the_environment_is_said_at_once(given, monkeypatch) -> None:
+    monkeypatch.setenv("BNNCORE_THREADS", given)
+    with pytest.raises(bnncore.BackendError, match="BNNCORE_THREADS must be a whole number"):
+        bnncore.get("cifar10")

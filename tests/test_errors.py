@@ -80,7 +80,7 @@ def _no_archive(folder: Path) -> None:
 MISTAKES: list[tuple[Callable[[Path], object], str]] = [
     (
         lambda _: bnncore.get("cifar-11"),
-        r"no installed distribution offers dataset 'cifar_11'; .*pip install bnn-",
+        r"no installed distribution offers dataset 'cifar-11'; did you mean 'cifar10'",
     ),
     (lambda _: bnncore.get("a/b"), "a/b"),
     (lambda _: bnncore.get(""), "''"),

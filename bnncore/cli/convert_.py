@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.argument("target", type=click.Path(path_type=Path))
 @network_options
 def command(source: str, target: Path, asked: Asked) -> None:
-    r"""Write the parameters of SOURCE as TARGET.
+    """Write the parameters of SOURCE as TARGET.
 
     SOURCE is an installed dataset, an .npz file or a BNN-PYNQ parameter folder. TARGET is a new .npz file, or else a
     new parameter folder that BNN-PYNQ can load.
@@ -25,7 +25,7 @@ def command(source: str, target: Path, asked: Asked) -> None:
     \b
     bnncore convert cucumber9 params/cucumber9/cnvW1A1    for a board that still runs BNN-PYNQ
     bnncore convert params/road-signs/cnvW1A1 road-signs.npz
-    """
+    """  # noqa: D301  # click's mark is a backspace
     from bnncore.formats.binparam import write_binparam
     from bnncore.formats.npz import write_npz
 

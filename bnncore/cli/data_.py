@@ -29,7 +29,7 @@ __all__ = ["command"]
 def command(
     name: str | None, do_fetch: bool, given: Path | None, url: str | None, sha256: str | None, as_json: bool
 ) -> None:
-    r"""Make the images of a known data set ready for training, and say where they are.
+    """Make the images of a known data set ready for training, and say where they are.
 
     \b
     bnncore data                            which data sets are known
@@ -38,7 +38,7 @@ def command(
 
     Nothing is fetched unless you ask for it. What was fetched is kept (BNNCORE_CACHE, or bnncore in your cache
     folder), and a transfer that broke off goes on where it stopped.
-    """
+    """  # noqa: D301  # click's mark is a backspace
     if name is None:
         _list(as_json)
         return

@@ -21,7 +21,7 @@ __all__ = ["command"]
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write."
 )
 def command(model: Path, precision: str | None, classes: Path | None, out: Path) -> None:
-    r"""Turn a network that was trained elsewhere into integer parameters, exactly.
+    """Turn a network that was trained elsewhere into integer parameters, exactly.
 
     MODEL is a checkpoint of Brevitas' BNN-PYNQ models (.pth, .tar; needs PyTorch and --precision), or a QONNX
     graph (.onnx; needs the package onnx). What has no exact equal is refused, with the reason.
@@ -29,7 +29,7 @@ def command(model: Path, precision: str | None, classes: Path | None, out: Path)
     \b
     bnncore import cnv_1w1a.pth --precision W1A1 --out cnv.npz
     bnncore import model.onnx --classes classes.txt --out model.npz
-    """
+    """  # noqa: D301  # click's mark is a backspace
     from bnncore.formats.classes import read_classes
     from bnncore.formats.npz import write_npz
 

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from bnncore import Classifier, registry
 from bnncore.deprecation import OPTION_SOURCE
+from bnncore.errors import UnknownNameError
 from bnncore.opening import load_classifier, open_classifier
 from bnncore.options import Options
 
@@ -40,14 +41,25 @@ class Asked:
         """
         options = self.options if backend is None else evolve(self.options, backend=backend)
         if Path(name).name == name and not Path(name).suffix:
-            return open_classifier(
-                registry, name, options, topology=self.topology, distribution=self.distribution
-            )
+            try:
+                return open_classifier(
+                    registry, name, options, topology=self.topology, distribution=self.distribution
+                )
+            except UnknownNameError as error:
+                if not Path(name).exists():
+                    raise
+                raise UnknownNameError(
+                    f"{error}. To use the {_what(name)} of that name, write ./{name}"
+                ) from error
         if self.distribution is not None:
             raise click.UsageError(
                 f"--distribution goes with the name of a dataset; {name!r} is a path, and holds its parameters itself"
             )
         return load_classifier(registry, name, options, topology=self.topology)
+
+
+def _what(name: str) -> str:
+    return "folder" if Path(name).is_dir() else "file"
 
 
 def network_options(command: Callable[..., Any]) -> Callable[..., Any]:

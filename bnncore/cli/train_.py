@@ -50,7 +50,7 @@ def command(
     device: str,
     **changes: Any,
 ) -> None:
-    r"""Train a network: that of the dataset NAME again, or one for your own pictures.
+    """Train a network: that of the dataset NAME again, or one for your own pictures.
 
     \b
     bnncore train cifar10 --data cifar-10-batches-bin/
@@ -58,7 +58,7 @@ def command(
 
     A run that was stopped (Ctrl-C) leaves usable weights, and continues when it is started again with the same
     --out. Needs PyTorch: pip install 'bnncore[train]'.
-    """
+    """  # noqa: D301  # click's mark is a backspace
     if (name is None) == (images is None):
         raise click.UsageError("give either the NAME of a dataset with --data, or --images")
     if name is not None and data is None:

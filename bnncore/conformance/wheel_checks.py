@@ -33,6 +33,8 @@ def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Finding]:
     Raises:
         CheckError: if it cannot be built or installed.
     """
+    # pip runs elsewhere.
+    extra = [str(Path(each).resolve()) if Path(each).exists() else each for each in extra]
     with tempfile.TemporaryDirectory(prefix="bnncore-check-") as scratch:
         place = Path(scratch)
         if not target.exists():

@@ -145,10 +145,10 @@ class Index:
             ConflictError: if several distributions do, naming each with its version.
             BlockedError: if its distribution is blocked.
         """
-        name = canonical(name)
+        asked, name = name, canonical(name)
         claims = self.of(kind, name)
         if not claims:
-            raise self._unknown(kind, name)
+            raise self._unknown(kind, asked, name)
         free = [claim for claim in claims if not claim.blocked]
         if not free:
             claim = claims[0]
@@ -161,21 +161,24 @@ class Index:
             )
         return free[0]
 
-    def _unknown(self, kind: Kind, name: str) -> UnknownNameError:
+    def _unknown(self, kind: Kind, asked: str, name: str) -> UnknownNameError:
         # Needed for an error alone.
         import difflib
 
-        known = self.names(kind)
+        # Datasets and backends are asked for by their canonical names, topologies as their plugins spell them.
+        free = [claim for claim in self.of(kind) if not claim.blocked]
+        known = {claim.name: claim.declared if kind.spelt else claim.name for claim in free}
         close = difflib.get_close_matches(name, known)
         if close:
-            hint = f"did you mean {' or '.join(repr(each) for each in close)}?"
-        elif known:
-            hint = f"installed: {', '.join(known)}"
+            hint = f"did you mean {' or '.join(repr(known[each]) for each in close)}?"
+        elif "." in asked:
+            hint = f"a file is given by a path with a separator, for example './{asked}'"
+        elif kind == DATASET:
+            hint = f"installed: {', '.join(sorted(known)) or 'none'}. If a distribution offers it: "
+            hint += f"pip install bnn-{name.replace('_', '-')}"
         else:
-            hint = "none is installed"
-        if kind == DATASET:
-            hint += f". If a distribution offers it: pip install bnn-{name.replace('_', '-')}"
-        return UnknownNameError(f"no installed distribution offers {kind.word} {name!r}; {hint}")
+            hint = f"installed: {', '.join(sorted(known.values())) or 'none'}"
+        return UnknownNameError(f"no installed distribution offers {kind.word} {asked!r}; {hint}")
 
 
 def _fault(kind: Kind, name: str) -> str | None:

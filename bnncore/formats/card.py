@@ -17,6 +17,9 @@ __all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card",
 
 CARD = "card.json"
 
+# Of a figure: more digits than a float has are no measurement.
+_LARGEST = 1e300
+
 _LIMIT = 2**24
 _LIMIT_OF = "this is no card"
 
@@ -110,18 +113,26 @@ def parse_card(data: bytes, where: str) -> Card:
         card = Card(metrics=metrics, licenses=licenses, recipe=recipe, networks=networks, **content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResourceError(f"{where}: not a card: {type(error).__name__}: {error}") from error
-    for key in ("title", "description", "source"):
-        if not isinstance(getattr(card, key), str):
-            raise ResourceError(f"{where}: {key} must be text")
-    for kind in ("weights", "data"):
-        if not isinstance(card.licenses.get(kind), str):
-            raise ResourceError(f"{where}: licenses must name the licence of the {kind}")
     try:
+        _check(card)
         for metric in card.metrics:
             check_metric(metric)
     except TypeError as error:
         raise ResourceError(f"{where}: {error}") from error
     return card
+
+
+def _check(card: Card) -> None:
+    """Refuse what is of another type than a card's attributes are; raises TypeError."""
+    for key in ("title", "description", "source"):
+        if not isinstance(getattr(card, key), str):
+            raise TypeError(f"{key} must be text")
+    for kind in ("weights", "data", *card.licenses):
+        if not isinstance(card.licenses.get(kind), str):
+            raise TypeError(f"licenses must name the licence of the {kind}")
+    for name, figures in card.networks.items():
+        if not isinstance(figures, Mapping) or not all(isinstance(each, int) for each in figures.values()):
+            raise TypeError(f"networks must have whole numbers for {name!r}, found {figures!r:.60}")
 
 
 def card_bytes(card: Card) -> bytes:
@@ -139,11 +150,17 @@ def card_bytes(card: Card) -> bytes:
 
 
 def check_metric(metric: Metric) -> Metric:
-    """Return a metric if its figures are numbers.
+    """Return a metric if its figures are numbers and the rest is text.
 
     Raises:
         TypeError: if they are not.
     """
-    if not isinstance(metric.value, (int, float)) or not isinstance(metric.samples, int):
+    value, samples = metric.value, metric.samples
+    numbers = isinstance(value, (int, float)) and isinstance(samples, int)
+    # Integers may have any number of digits in JSON, and NaN is a number to Python.
+    if not numbers or not abs(value) <= _LARGEST or not abs(samples) <= _LARGEST:
         raise TypeError(f"metric {metric.name!r} needs a number and a sample count")
+    for key in ("name", "data", "method", "topology"):
+        if not isinstance(getattr(metric, key), str):
+            raise TypeError(f"metric {metric.name!r}: {key} must be text")
     return metric

@@ -191,6 +191,8 @@ class Recipe:
 
     def lasting(self, epochs: int) -> Recipe:
         """Return the same recipe for another number of epochs; in a shorter run all its phases are shorter."""
+        if not isinstance(epochs, int) or epochs < 1:
+            raise ValueError(f"epochs must be a whole number from 1 up, not {epochs!r}")
         share = min(1.0, epochs / self.epochs)
         return evolve(
             self,
@@ -270,7 +272,7 @@ def parse_entries(data: bytes, where: str) -> dict[str, dict[str, Any]]:
     """
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unlike(where, str(error)) from error
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
         raise _unlike(where, "it is another kind of JSON")
@@ -308,7 +310,7 @@ def parse_recipe(data: bytes, topology: str, where: str) -> RecipeEntry:
     told = {name: entry.get(name) for name in ("threads", "device", "minutes")}
     try:
         found = RecipeEntry(recipe=Recipe.from_dict(recipe), seed=seed, **told)
-    except BnnError as error:
+    except (BnnError, RecursionError) as error:
         raise ResourceError(f"{where}, topology {topology!r}: {error}") from error
     if found.recipe.topology != topology:
         raise ResourceError(f"{where}: the recipe of {topology!r} is for {found.recipe.topology!r}")

@@ -155,6 +155,9 @@ class Plan:
 
         topology = outcome.network.topology
         names = outcome.classes or tuple(str(k) for k in range(topology.outputs))
+        if folder.exists():
+            # The one that this run wrote when it was stopped: planning refused any other.
+            shutil.rmtree(folder)
         write_binparam(folder, outcome.network, _folding(topology), names)
 
 
@@ -184,15 +187,17 @@ def plan(
         batch_size: images a step.
         learning_rate: the peak.
         validation: images to hold back.
-        binparam: folder to write BNN-PYNQ's parameters to, too; it must not exist yet.
+        binparam: folder to write BNN-PYNQ's parameters to, too; it must not exist yet, but for one that this run
+            wrote when it was stopped.
 
     Raises:
         BnnError: if PyTorch is missing, the recipe cannot be read, is impossible or of another topology, or
-            ``binparam`` is given and no installed bitstream has a folding for the topology.
+            ``binparam`` is given and is taken, or no installed bitstream has a folding for the topology.
     """
     _require_torch()
+    folder, file = _places(out, data.name)
     if binparam is not None:
-        _folding(data.topology)
+        _check_binparam(Path(binparam), folder, data.topology)
     entry = _chosen(data, recipe)
     given = {"batch_size": batch_size, "learning_rate": learning_rate, "validation": validation}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -200,7 +205,6 @@ def plan(
         chosen = evolve(entry.recipe.lasting(entry.recipe.epochs if epochs is None else epochs), **changes)
     except (TypeError, ValueError) as error:
         raise BnnError(f"not a recipe: {error}") from error
-    folder, file = _places(out, data.name)
     return Plan(
         data=data,
         recipe=chosen,
@@ -209,6 +213,30 @@ def plan(
         file=file,
         binparam=None if binparam is None else Path(binparam),
     )
+
+
+def _check_binparam(binparam: Path, run: Path, topology: Topology) -> None:
+    """Refuse a folder that is taken, before anything is trained; what this run wrote when it was stopped is its own."""
+    folding = _folding(topology)
+    if not binparam.exists():
+        return
+    from bnncore.formats.binparam import read_binparam
+    from bnncore.formats.npz import read_npz
+
+    try:
+        written, _ = read_binparam(binparam, topology, folding)
+        left = read_npz(run / WEIGHTS, topology).network
+    except (BnnError, OSError):
+        own = False
+    else:
+        own = all(
+            (one.weights == other.weights).all() and (one.thresholds == other.thresholds).all()
+            for one, other in zip(written.layers, left.layers)
+        )
+    if not own:
+        raise BnnError(
+            f"{binparam}: exists already; choose a new directory for {argument('binparam')} or remove it"
+        )
 
 
 def initial_network(recipe: Recipe, topology: Topology) -> Network | None:

@@ -71,6 +71,8 @@ def train(
     """
     reporter = reporter or Reporter()
     if threads is not None:
+        if threads < 1:
+            raise BnnError(f"threads must be a whole number from 1 up, not {threads!r}")
         torch.set_num_threads(threads)
     classes = _checked_classes(data, topology)
     if isinstance(recipe.initial, Recipe):

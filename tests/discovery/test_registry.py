@@ -57,8 +57,15 @@ def test_only_the_owner_is_imported(install, registry):
 
 def test_an_unknown_name_suggests_close_ones_and_how_to_install(install, registry):
     install("bnn-pets", {kinds.DATASET.group: {"pets": "bnn_pets"}})
-    with pytest.raises(UnknownNameError, match=r"did you mean 'pets'.*pip install bnn-pest"):
-        registry.dataset("pest")
+    # A slip of the pen is no reason to install what somebody else has put under that name.
+    with pytest.raises(UnknownNameError, match=r"dataset 'Pest'; did you mean 'pets'\?$"):
+        registry.dataset("Pest")
+    with pytest.raises(UnknownNameError, match=r"installed: .*pets.*pip install bnn-no-such"):
+        registry.dataset("no-such")
+    with pytest.raises(UnknownNameError, match=r"topology 'cnvW9A9'; did you mean 'cnvW"):
+        registry.topology("cnvW9A9")
+    with pytest.raises(UnknownNameError, match=r"for example './weights.npz'"):
+        registry.dataset("weights.npz")
 
 
 def test_a_distribution_installed_meanwhile_is_found(install, registry):
@@ -328,3 +335,9 @@ def test_only_the_files_of_bitstreams_can_be_fetched():
             continue
         with pytest.raises(ValueError, match=r"Parameters\.resource has a url.*put 'w\.npz' into the package"):
             bnncore.Parameters(**wanted)
+
+
+@pytest.mark.parametrize("size", [-5, 10**13, 10**30, True, "12"])
+def test_a_file_has_a_size_that_can_be_read(size):
+    with pytest.raises(ValueError, match=r"Resource\.size must be a number of bytes"):
+        bnncore.Resource(package="bnn_pets", path="w.npz", size=size, sha256="0" * 64)

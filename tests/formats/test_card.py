@@ -56,6 +56,10 @@ def content(**changes: Any) -> bytes:
     return json.dumps({key: value for key, value in {**whole, **changes}.items() if value is not ...}).encode()
 
 
+def with_metric(**changes: Any) -> bytes:
+    return content(metrics=[{**json.loads(content())["metrics"][0], **changes}])
+
+
 def test_what_is_changed_below_is_right_before() -> None:
     assert parse_card(content(), "card").metrics[0].value == 0.5
 
@@ -73,6 +77,16 @@ def test_what_is_changed_below_is_right_before() -> None:
         (content(licenses={"weights": ""}), "licenses must name the licence of the data"),
         (content(licenses=[]), "licenses must name the licence of the weights"),
         (content(metrics=[{}]), "not a card: TypeError"),
+        (
+            content(licenses={"weights": "", "data": "", "more": 5}),
+            "licenses must name the licence of the more",
+        ),
+        (content(networks={"tiny": "large"}), "networks must have whole numbers for 'tiny'"),
+        (content(networks={"tiny": {"parameters": "1"}}), "networks must have whole numbers for 'tiny'"),
+        (with_metric(name=None), "metric None: name must be text"),
+        (with_metric(topology=5), "metric 'n': topology must be text"),
+        (with_metric(value=10**400), "metric 'n' needs a number"),
+        (with_metric(value=float("nan")), "metric 'n' needs a number"),
         (
             content(metrics=[{**json.loads(content())["metrics"][0], "value": "0.5"}]),
             "metric 'n' needs a number and a sample count",

@@ -10,7 +10,7 @@ import pytest
 from bnnhw.topology import Dense, Input, Topology
 
 from bnncore.builtin.topologies import TOPOLOGIES
-from bnncore.errors import BnnError
+from bnncore.errors import BnnError, ResourceError
 from bnncore.formats.card import parse_card
 from bnncore.formats.recipe import Augmentation, Recipe, RecipeEntry, parse_recipe, read_recipe, recipe_bytes
 from bnncore.training.recipes import default_recipe
@@ -139,3 +139,15 @@ def test_the_default_recipe_fits_any_number_of_images(topology, images) -> None:
 def test_the_default_recipe_fits_small_inputs() -> None:
     small = Topology(name="small", input=Input(height=4, width=4), layers=(Dense(outputs=2),))
     assert default_recipe(small, 100).augmentation.shift < 4
+
+
+def test_recipes_that_are_nested_without_end_are_refused_by_name() -> None:
+    deep = b'{"tiny": ' + b'{"recipe": ' * 100_000 + b"0" + b"}" * 100_000 + b"}"
+    with pytest.raises(ResourceError, match=r"hostile\.json"):
+        parse_recipe(deep, "tiny", "hostile.json")
+    recipe: dict[str, object] = {"topology": "tiny", "epochs": 1}
+    for _ in range(900):
+        recipe = {"topology": "tiny", "epochs": 1, "initial": recipe}
+    data = json.dumps({"tiny": {"seed": 0, "recipe": recipe}}).encode()
+    with pytest.raises(ResourceError, match=r"hostile\.json"):
+        parse_recipe(data, "tiny", "hostile.json")

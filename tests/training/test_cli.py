@@ -360,6 +360,25 @@ def test_a_bnn_pynq_folder_can_be_written(bnn, photos, tmp_path) -> None:
         assert np.array_equal(ours.thresholds, theirs.thresholds)
 
 
+def test_a_bnn_pynq_folder_that_is_taken_is_refused_before_training_but_for_the_runs_own(
+    bnn, photos, tmp_path
+) -> None:
+    run = ("train", "--images", photos, "--topology", "lfcW1A1", "--threads", "1", "--epochs", "1")
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    code, _, err = bnn(*run, "--out", tmp_path / "run", "--binparam", taken)
+    assert code == 1
+    assert f"{taken}: exists already" in err
+    assert not (tmp_path / "run").exists()
+    for _ in range(2):
+        code, _, err = bnn(*run, "--out", tmp_path / "run", "--binparam", tmp_path / "mine")
+        assert code == 0, err
+    # Weights of another run in its place are not this run's own.
+    code, _, err = bnn(*run, "--seed", "1", "--out", tmp_path / "other", "--binparam", tmp_path / "mine")
+    assert code == 1
+    assert "exists already" in err
+
+
 def test_a_bnn_pynq_folder_of_another_network_is_refused_before_training(bnn, photos, plugin, tmp_path) -> None:
     arguments = ("--binparam", tmp_path / "params", "--out", tmp_path / "run")
     code, _, err = bnn("train", "--images", photos, "--topology", "tiny", *arguments)

@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 PROJECTS := hw . plugins/cifar10 plugins/cucumber9 plugins/mnist_lfc
 METADATA := pyproject.toml hw/pyproject.toml $(wildcard hw/setup.py hw/bnnhw/cpu/_kernels/*.[chp]* plugins/*/pyproject.toml)
 
+# An install succeeds without kernels. Where there is a compiler, and so somebody may be changing them, that is an error here.
+COMPILER := $(shell command -v $(or $(CC),cc) || command -v gcc)
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two threads of a busy machine wait for each other longer than small products take.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -75,7 +78,10 @@ virtualenv:
 
 # One pip call for all projects, so that they find each other.
 $(VENV)/.installed: $(BIN)/python $(METADATA)
+	rm -f hw/bnnhw/cpu/_compiled*.so
 	$(BIN)/python -m pip install --quiet $(addprefix --editable ,$(PROJECTS))
+	@if [ -n "$(COMPILER)" ] && ! ls hw/bnnhw/cpu/_compiled* > /dev/null 2>&1; then \
+		$(BIN)/python -m pip install --verbose --no-deps --editable hw; echo "the kernels do not compile, see above"; exit 1; fi
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed requirements-dev.txt
@@ -114,4 +120,4 @@ build/bench/.installed: benchmarks/requirements.txt $(METADATA)
 	@touch $@
 
 clean: ## remove what these made
-	rm -rf .coverage $(VENV) $(VENV)-bootstrap .venv-pynq-* build dist hw/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .coverage $(VENV) $(VENV)-bootstrap .venv-pynq-* build dist site hw/build hw/bnnhw/cpu/_compiled*.so *.egg-info hw/*.egg-info plugins/*/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

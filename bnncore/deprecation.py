@@ -10,9 +10,7 @@ import functools
 import re
 import warnings
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
-from attrs import frozen
+from typing import NamedTuple, ParamSpec, TypeVar
 
 __all__ = ["DEPRECATIONS", "Deprecation", "due", "renamed_keyword", "warn_deprecated"]
 
@@ -20,8 +18,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@frozen(kw_only=True)
-class Deprecation:
+# As of bnnhw.environment.Variable: made at every start.
+class Deprecation(NamedTuple):
     """Something that still works and will not for ever.
 
     Attributes:

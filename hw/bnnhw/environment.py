@@ -7,14 +7,13 @@ whole table, from which ``docs/reference/environment.md`` is written.
 from __future__ import annotations
 
 import os
-
-from attrs import frozen
+from typing import NamedTuple
 
 __all__ = ["CPU_ISA", "THREADS", "VARIABLES", "XILINX_XRT", "Variable"]
 
 
-@frozen(kw_only=True, eq=False)
-class Variable:
+# Every program pays for it at its start, and attrs takes five times as long to make a class of five names.
+class Variable(NamedTuple):
     """One environment variable; as text it is its name.
 
     Attributes:

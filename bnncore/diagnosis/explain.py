@@ -44,7 +44,7 @@ def _loaded(classifier: Classifier) -> Iterator[Choice]:
 def _bitstreams(registry: Registry, job: Job, on_board: bool) -> Iterator[Choice]:
     """Yield the bitstreams of the topology; for a board also those of other topologies on it.
 
-    One is chosen where the backend ``fpga`` is: that one it loads.
+    One is chosen for a board that is named or at hand: that which the backend ``fpga`` loads, where it runs.
     """
     topology, board = job.topology.name, board_of(job)
     considered = () if board is None else consider_bitstreams(job.topology, job.find_bitstream, board)
@@ -63,7 +63,7 @@ def _bitstreams(registry: Registry, job: Job, on_board: bool) -> Iterator[Choice
         elif here is None or (here.problem is None and here is not fit):
             reason = f"for another board than {board.name}"
         elif here is fit:
-            chosen = on_board
+            chosen = True
             reason = f"for {topology} on {place}"
             if not _same(place, board.name):
                 reason += f", which has the part of {board.name}"

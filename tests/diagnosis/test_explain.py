@@ -116,10 +116,9 @@ def test_a_board_shows_its_bitstream_and_why_others_lose(shapes, install):
     source = BITSTREAMS.replace("PART", "some part")
     install("bnn-bits", {kinds.BITSTREAM.group: entries}, {"bnn_bits/__init__.py": source})
     choices = explained("shapes", board="My_Board")
-    assert fitting_bitstream(choices).what == "first.my-board"
-    assert fitting_bitstream(choices).owner == "bnn-bits 1.0"
+    assert chosen(choices, "bitstream").what == "first.my-board"
+    assert chosen(choices, "bitstream").owner == "bnn-bits 1.0"
     assert losers(choices, "bitstream") == {
-        "first.my-board": f"for first on my-board; {ELSEWHERE}",
         "first.other": "for another board than my-board",
         "second.my_board": "for another topology than first",
     }
@@ -190,12 +189,6 @@ def test_parameters_that_were_loaded_by_their_path_are_explained_too(tmp_path, f
 ELSEWHERE = "used where the backend fpga runs"
 
 
-def fitting_bitstream(choices):
-    """Return the choice of the bitstream that fits a board, which is used where its backend runs."""
-    (found,) = [each for each in choices if each.part == "bitstream" and ELSEWHERE in each.reason]
-    return found
-
-
 def used_bitstream(classifier):
     """Return the board under whose name the bitstream is offered that the backend ``fpga`` would load, or None."""
     job = classifier.job
@@ -225,9 +218,7 @@ def agree(name, **asked):
         except BackendError:
             opened = None
     classifier.close()
-    said = [
-        each.what for each in choices if each.part == "bitstream" and (each.chosen or ELSEWHERE in each.reason)
-    ]
+    said = [each.what for each in choices if each.part == "bitstream" and each.chosen]
     used = used_bitstream(classifier)
     assert [canonical(each) for each in said] == (
         [] if used is None else [canonical(f"{classifier.topology.name}.{used}")]
@@ -304,7 +295,7 @@ def test_a_siblings_bitstream_is_explained_as_it_is_used(shapes, install, board)
         if not asked:
             board("Pynq-Z2")
         classifier, choices = agree("shapes", **asked)
-        found = fitting_bitstream(choices)
+        found = chosen(choices, "bitstream")
         assert (found.what, found.owner) == ("first.pynq-z1", "bnn-bits 1.0")
         assert found.reason == f"for first on pynq-z1, which has the part of pynq-z2; {ELSEWHERE}"
         assert used_bitstream(classifier) == "pynq-z1"
@@ -356,10 +347,10 @@ def test_a_blocked_bitstream_hides_no_sibling(shapes, install, board, monkeypatc
         source = BITSTREAMS.replace("PART", "xc7z020clg400").replace("bnn_bits", package)
         install(name, {kinds.BITSTREAM.group: {entry: package}}, {f"{package}/__init__.py": source})
     _, choices = agree("shapes")
-    assert fitting_bitstream(choices).what == "first.pynq-z2"
+    assert chosen(choices, "bitstream").what == "first.pynq-z2"
     monkeypatch.setenv("BNNCORE_DISABLE", "bnn-own")
     _, choices = agree("shapes")
-    assert fitting_bitstream(choices).what == "first.pynq-z1"
+    assert chosen(choices, "bitstream").what == "first.pynq-z1"
     assert losers(choices, "bitstream")["first.pynq-z2"] == "'bnn_own' is listed in BNNCORE_DISABLE"
     found = {each.subject: each.state for each in examine_board(bnncore.registry)}
     assert found["bitstream first.pynq-z2"] == "note"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,8 +18,8 @@ __all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card",
 
 CARD = "card.json"
 
-# Of a figure: more digits than a float has are no measurement.
-_LARGEST = 1e300
+# Integers may have any number of digits in JSON, and what is no float cannot be shown.
+_LARGEST = sys.float_info.max
 
 _LIMIT = 2**24
 _LIMIT_OF = "this is no card"
@@ -157,7 +158,7 @@ def check_metric(metric: Metric) -> Metric:
     """
     value, samples = metric.value, metric.samples
     numbers = isinstance(value, (int, float)) and isinstance(samples, int)
-    # Integers may have any number of digits in JSON, and NaN is a number to Python.
+    # NaN is a number to Python, and less than nothing.
     if not numbers or not abs(value) <= _LARGEST or not abs(samples) <= _LARGEST:
         raise TypeError(f"metric {metric.name!r} needs a number and a sample count")
     for key in ("name", "data", "method", "topology"):

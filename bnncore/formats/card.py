@@ -158,7 +158,7 @@ def check_metric(metric: Metric) -> Metric:
     """
     value, samples = metric.value, metric.samples
     numbers = isinstance(value, (int, float)) and isinstance(samples, int)
-    # NaN is a number to Python, and less than nothing.
+    # With not, since no comparison with NaN is true.
     if not numbers or not abs(value) <= _LARGEST or not abs(samples) <= _LARGEST:
         raise TypeError(f"metric {metric.name!r} needs a number and a sample count")
     for key in ("name", "data", "method", "topology"):

@@ -157,7 +157,7 @@ def _values(project: NewProject, registry: Registry) -> dict[str, Any]:
         operation = Preprocessing.default(topology.input).steps[0].operation
         needed.append(registry.owner(TOPOLOGY, topology.name))
         values |= {"topology": topology.name, "digest": topology.digest, "operation": operation}
-    if kind == DATASET:
+    if "name" in kind.parts and "name" not in kind.spelt:
         values["name"] = canonical(project.name)
     if "dataset" in kind.parts:
         dataset = registry.dataset(project.dataset)

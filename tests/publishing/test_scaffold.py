@@ -46,6 +46,11 @@ def test_a_new_project_passes_every_check(kind, net, new, install_wheel):
     assert problems(f"bnn-{name}") == {}
 
 
+def test_a_backends_name_may_have_a_dash(net, new, install_wheel):
+    install_wheel(new("demo-engine", "--kind", "backend"))
+    assert problems("bnn-demo-engine") == {}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_project_passes_its_own_tests(kind, net, new, install_wheel):
     name, *options = KINDS[kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import frozen
 
@@ -63,8 +63,8 @@ class Job:
         return self.bitstream_folder
 
 
-@frozen(kw_only=True)
-class Candidate:
+# Made at every start, as bnnhw.environment.Variable.
+class Candidate(NamedTuple):
     """A backend that was considered for a job.
 
     Attributes:

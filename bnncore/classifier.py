@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import frozen
 from bnnhw.topology import Topology
@@ -66,8 +66,7 @@ class Contents:
     resolution: Resolution | None = None
 
 
-@frozen(kw_only=True)
-class Selftest:
+class Selftest(NamedTuple):
     """What ``selftest`` found: how many golden vectors agreed, and on which backend."""
 
     vectors: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-from attrs import asdict
 
 from bnncore import registry
 from bnncore.cli.network_options import Asked, network_options
@@ -25,7 +24,7 @@ def command(name: str, asked: Asked, as_json: bool) -> None:
 
     choices = explain(registry, asked.open(name))
     if as_json:
-        print_json({"name": name, "choices": [asdict(choice) for choice in choices]})
+        print_json({"name": name, "choices": [choice._asdict() for choice in choices]})
         return
     for title, wanted in (("USED", True), ("ALSO CONSIDERED", False)):
         rows = [(each.part, each.what, each.owner, each.reason) for each in choices if each.chosen is wanted]

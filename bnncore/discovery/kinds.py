@@ -6,7 +6,8 @@ a page in ``docs/hooks``. A test holds rows and hooks together.
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
+
 from bnnhw.topology import Topology
 
 from bnncore.records import Backend, Bitstream, Dataset, Parameters, Preprocessing
@@ -26,8 +27,8 @@ __all__ = [
 ]
 
 
-@frozen(kw_only=True)
-class Kind:
+# Made at every start, as bnnhw.environment.Variable.
+class Kind(NamedTuple):
     """One kind of offer.
 
     Attributes:

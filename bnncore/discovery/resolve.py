@@ -7,6 +7,7 @@ distribution. What runs the network is decided by ``bnncore.backends.choose``, o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from attrs import field, frozen
 from bnnhw.topology import Topology
@@ -24,8 +25,8 @@ from bnncore.spelling import argument
 __all__ = ["Choice", "Resolution", "offered_by", "resolve"]
 
 
-@frozen(kw_only=True)
-class Choice:
+# Made at every start, as bnnhw.environment.Variable.
+class Choice(NamedTuple):
     """One thing that was considered for one part.
 
     Attributes:

@@ -262,3 +262,19 @@ def test_a_wrong_number_of_threads_in_the_environment_is_said_at_once(given, mon
     monkeypatch.setenv("BNNCORE_THREADS", given)
     with pytest.raises(bnncore.BackendError, match="BNNCORE_THREADS must be a whole number"):
         bnncore.get("cifar10")
+
+
+def test_what_the_disk_refuses_is_one_line(bnn, tmp_path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    code, _, err = bnn("new", "pets", "--classes", "cat,dog", "--out", tmp_path / "file" / "bnn-pets")
+    assert code == 1
+    assert err.startswith("bnncore: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**70)])
+def test_a_seed_that_no_library_takes_is_one_line(bnn, seed, tmp_path) -> None:
+    (tmp_path / "p").mkdir()
+    code, _, err = bnn("train", "--images", tmp_path / "p", "--seed", seed)
+    assert code == 1
+    assert "seed must be a whole number" in err

@@ -70,12 +70,12 @@ def test_an_old_keyword_is_taken_and_says_what_to_use_instead():
     with pytest.warns(
         DeprecationWarning, match=r"^colour is deprecated since bnncore 0\.2, .* 0\.4: use label$"
     ):
-        assert paint("door", colour="red") == "door: red"  # type: ignore[call-arg]
+        assert paint("door", colour="red") == "door: red"  # type: ignore[call-arg]  # what is refused, or warned of
 
 
 def test_an_old_keyword_is_taken_by_methods():
     with pytest.warns(DeprecationWarning, match="use label"):
-        assert Painter().paint(colour="red") == "red"  # type: ignore[call-arg]
+        assert Painter().paint(colour="red") == "red"  # type: ignore[call-arg]  # what is refused, or warned of
 
 
 def test_the_new_keyword_does_not_warn():
@@ -85,7 +85,7 @@ def test_the_new_keyword_does_not_warn():
 
 def test_both_names_are_an_error():
     with pytest.raises(TypeError, match=r"paint\(\) got both label and colour"):
-        paint("door", label="red", colour="blue")  # type: ignore[call-arg]
+        paint("door", label="red", colour="blue")  # type: ignore[call-arg]  # what is refused, or warned of
 
 
 def test_a_value_by_position_and_by_the_old_name_is_an_error():
@@ -93,7 +93,7 @@ def test_a_value_by_position_and_by_the_old_name_is_an_error():
         pytest.warns(DeprecationWarning, match="use label"),
         pytest.raises(TypeError, match="multiple values for argument 'label'"),
     ):
-        Painter().paint("red", colour="blue")  # type: ignore[call-arg]
+        Painter().paint("red", colour="blue")  # type: ignore[call-arg]  # what is refused, or warned of
 
 
 def test_signature_and_docstring_are_those_of_the_function():
@@ -105,8 +105,8 @@ def test_the_warning_names_the_line_that_calls_and_comes_once_for_it():
     with warnings.catch_warnings(record=True) as seen:
         warnings.resetwarnings()
         for _ in range(3):
-            paint("door", colour="red")  # type: ignore[call-arg]
-        paint("gate", colour="red")  # type: ignore[call-arg]
+            paint("door", colour="red")  # type: ignore[call-arg]  # what is refused, or warned of
+        paint("gate", colour="red")  # type: ignore[call-arg]  # what is refused, or warned of
     assert [Path(each.filename).name for each in seen] == ["test_deprecation.py"] * 2
     first, second = (each.lineno for each in seen)
     assert second == first + 1

@@ -91,11 +91,11 @@ MISTAKES: list[tuple[Callable[[Path], object], str]] = [
     (_no_archive, r"w\.npz: expected a whole \.npz file"),
     (_misnamed_folder, "'mine' is none; choose one with topology=, from cnvW1A1"),
     (
-        lambda folder: _classifier(folder).classify(3.5),  # type: ignore[arg-type]
+        lambda folder: _classifier(folder).classify(3.5),  # type: ignore[arg-type]  # what is refused, or warned of
         r"expected a path, bytes .* found float",
     ),
     (
-        lambda folder: _classifier(folder).classify(np.zeros((4, 4))),  # type: ignore[arg-type]
+        lambda folder: _classifier(folder).classify(np.zeros((4, 4))),  # type: ignore[arg-type]  # what is refused, or warned of
         r"expected a uint8 .* found float64 \[4, 4\]",
     ),
     (

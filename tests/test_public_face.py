@@ -35,7 +35,7 @@ def shapes(offer, first, second):
 def test_load_takes_all_but_the_path_by_keyword(tmp_path, first):
     write_npz(tmp_path / "w.npz", random_network(first))
     with pytest.raises(TypeError):
-        bnncore.load(tmp_path / "w.npz", first)  # type: ignore[call-arg]
+        bnncore.load(tmp_path / "w.npz", first)  # type: ignore[call-arg]  # what is refused, or warned of
 
 
 def test_get_and_load_run_alike():
@@ -59,10 +59,10 @@ def test_the_network_of_a_classifier_can_be_had_without_a_backend(shapes, first)
 
 def test_source_is_still_taken_and_warns(shapes):
     with pytest.warns(DeprecationWarning, match="use distribution"):
-        old = bnncore.get("shapes", source="bnn-better")  # type: ignore[call-arg]
+        old = bnncore.get("shapes", source="bnn-better")  # type: ignore[call-arg]  # what is refused, or warned of
     assert old.job.parameters_id == bnncore.get("shapes", distribution="bnn-better").job.parameters_id
     with pytest.raises(TypeError, match="give distribution"):
-        bnncore.get("shapes", source="bnn-better", distribution="bnn-better")  # type: ignore[call-arg]
+        bnncore.get("shapes", source="bnn-better", distribution="bnn-better")  # type: ignore[call-arg]  # what is refused, or warned of
 
 
 def test_a_job_has_its_old_names_and_warns(first):

@@ -122,4 +122,4 @@ def test_records_of_the_registry() -> None:
 
 def test_what_is_no_picture_is_refused_by_types_as_well(classifier: Classifier) -> None:
     with pytest.raises(bnncore.InputError):
-        classifier.classify(3)  # type: ignore[arg-type]
+        classifier.classify(3)  # type: ignore[arg-type]  # what is refused, or warned of

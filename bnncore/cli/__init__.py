@@ -98,4 +98,9 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our output is gone (bnncore list | head): nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # A full disk, a folder that may not be written: what no command words by itself is no reason for a traceback.
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"bnncore: {where}{error.strerror or error}", err=True)
+        sys.exit(1)
     sys.exit(result if isinstance(result, int) else 0)

@@ -12,8 +12,7 @@ from bnncore.backends import choose
 from bnncore.diagnosis.board import examine_board
 from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.index import Claim
-from bnncore.discovery.kinds import BACKEND, DATASET, TOPOLOGY
-from bnncore.discovery.names import canonical
+from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BlockedError, BnnError
 from bnncore.opening import open_classifier
@@ -108,8 +107,7 @@ def _backends(registry: Registry) -> Iterator[Finding]:
             classifier = open_classifier(registry, name)
         except BnnError:
             continue
-        considered = choose(registry, classifier.job, thorough=True)
-        for candidate in considered:
+        for candidate in choose(registry, classifier.job, thorough=True):
             backend = candidate.backend
             subject = f"backend {backend.name}"
             if candidate.obstacle is not None:
@@ -124,20 +122,10 @@ def _backends(registry: Registry) -> Iterator[Finding]:
                 yield Finding("problem", subject, str(error))
             else:
                 yield Finding("ok", subject, backend.summary or "can run")
-        working = {canonical(each.backend.name) for each in considered}
-        for name in registry.index.names(BACKEND):
-            if name not in working:
-                yield _left_out(registry, name)
+        for claim, fault in registry.broken_backends():
+            yield Finding("problem", f"backend {claim.name}", str(fault))
         return
     yield Finding("note", "backends", "not tried: no dataset works")
-
-
-def _left_out(registry: Registry, name: str) -> Finding:
-    try:
-        registry.backend(name)
-    except BnnError as error:
-        return Finding("problem", f"backend {name}", str(error))
-    return Finding("ok", f"backend {name}", "can run")
 
 
 def _kernels() -> Finding:

@@ -16,7 +16,6 @@ from bnncore.discovery.kinds import BACKEND, BITSTREAM, PARAMETERS, TOPOLOGY
 from bnncore.discovery.names import canonical, is_name
 from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Choice
-from bnncore.errors import BnnError
 
 __all__ = ["explain"]
 
@@ -91,17 +90,8 @@ def _backends(registry: Registry, job: Job, asked: str) -> Iterator[Choice]:
     candidates = {canonical(each.backend.name): each for each in choose(registry, job, asked, thorough=True)}
     for name, candidate in sorted(candidates.items(), key=lambda each: not each[1].chosen):
         yield _choice(registry.owner(BACKEND, name), candidate.chosen, candidate.reason)
+    for claim, error in registry.broken_backends():
+        yield _choice(claim, False, str(error))
     for claim in registry.index.of(BACKEND):
         if claim.blocked:
             yield _choice(claim, False, claim.blocked)
-        elif claim.name not in candidates:
-            yield _choice(claim, False, _fault(registry, claim.name))
-
-
-def _fault(registry: Registry, name: str) -> str:
-    """Return why a backend was left out before it was asked whether it can run."""
-    try:
-        registry.backend(name)
-    except BnnError as error:
-        return str(error)
-    return "was left out, and works now"

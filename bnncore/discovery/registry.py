@@ -177,6 +177,17 @@ class Registry:
         found = [record for name in self.index.names(BACKEND) if (record := self._try_backend(name, warn))]
         return tuple(sorted(found, key=lambda record: (-record.priority, record.name)))
 
+    def broken_backends(self) -> tuple[tuple[Claim, PluginError], ...]:
+        """Return who offers the backends that ``backends`` leaves out, and why; what is blocked is not among them."""
+        found = []
+        for name in self.index.names(BACKEND):
+            try:
+                self.backend(name)
+            except PluginError as error:
+                claims = [claim for claim in self.index.of(BACKEND, name) if not claim.blocked]
+                found += [(claim, error) for claim in claims]
+        return tuple(found)
+
     def rescan(self) -> Index:
         """Read the metadata again, and return them; plugins that were imported stay as they are."""
         with self._lock:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "initial_network", "plan"]
 
+# Teachers, folds and phases count on from a seed, and every library takes what is below this.
+_SEEDS = 2**62
+
 
 @frozen(kw_only=True, eq=False)
 class Plan:
@@ -195,6 +198,8 @@ def plan(
             ``binparam`` is given and is taken, or no installed bitstream has a folding for the topology.
     """
     _require_torch()
+    if seed is not None and (not isinstance(seed, int) or not 0 <= seed < _SEEDS):
+        raise BnnError(f"seed must be a whole number from 0 to {_SEEDS - 1}, not {seed!r}")
     folder, file = _places(out, data.name)
     if binparam is not None:
         _check_binparam(Path(binparam), folder, data.topology)

@@ -39,7 +39,7 @@ class BarReporter(Reporter):
 
     def __init__(self) -> None:
         try:
-            import tqdm  # noqa: F401
+            import tqdm  # noqa: F401  # is it there?
         except ImportError as error:
             raise missing_extra("a progress bar", "tqdm", "train") from error
         self._bar: Any = None

@@ -34,14 +34,14 @@ DISABLE = Variable(
     summary="leaves plugins out before they are imported",
     values="names of distributions, or of what they offer, with commas",
     default="nothing is left out",
-    reader="bnncore.discovery.index",
+    reader="bnncore.discovery.blocklist",
 )
 ALLOW = Variable(
     name="BNNCORE_ALLOW",
     summary="lists the only distributions to use besides bnncore itself",
-    values="names of distributions, with commas",
+    values="names of distributions, with commas; a comma alone allows none",
     default="all that are installed",
-    reader="bnncore.discovery.index",
+    reader="bnncore.discovery.blocklist",
 )
 STRICT = Variable(
     name="BNNCORE_STRICT",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from bnncore import environment
 from bnncore.boards.bitstream_files import locate_files, obtain_files
 from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.matching import board_of, consider_bitstreams, fitting
+from bnncore.discovery.installed import version_of
 from bnncore.errors import BackendError, ResourceError
 from bnncore.records import Bitstream, UserFile
 from bnncore.spelling import argument
@@ -115,10 +115,10 @@ def pynq_traps(board: Board) -> tuple[str, ...]:
     """Return what keeps an installed pynq from working, each with what to do about it."""
     found = []
     if _major("numpy") >= 2:
-        found.append(f"pynq cannot work with numpy {version('numpy')}: pip install 'numpy<2'")
+        found.append(f"pynq cannot work with numpy {version_of('numpy')}: pip install 'numpy<2'")
     if _major("pynq") < 4 and _major("pycparser") >= 3:
         found.append(
-            f"pynq {version('pynq')} cannot work with pycparser {version('pycparser')}: pip install 'pycparser<3'"
+            f"pynq {version_of('pynq')} cannot work with pycparser {version_of('pycparser')}: pip install 'pycparser<3'"
         )
     if board.here and os.geteuid() != 0:
         found.append("the FPGA can only be used by root: run as root (sudo -i), or in the board's Jupyter")
@@ -132,6 +132,6 @@ def pynq_traps(board: Board) -> tuple[str, ...]:
 
 def _major(distribution: str) -> int:
     try:
-        return int(version(distribution).partition(".")[0])
-    except (PackageNotFoundError, ValueError):
+        return int((version_of(distribution) or "").partition(".")[0])
+    except ValueError:
         return 0

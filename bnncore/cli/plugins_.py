@@ -8,6 +8,7 @@ import click
 
 from bnncore import registry
 from bnncore.cli.output import json_option, print_json, table
+from bnncore.diagnosis.metadata import examine_metadata
 from bnncore.discovery.index import Claim
 from bnncore.discovery.source import Reading, read_plugin
 
@@ -29,8 +30,9 @@ def command(as_json: bool) -> None:
         # Any number may offer parameters: which are used is a matter of --distribution.
         shared = not claim.kind.shared and owners[claim.group, claim.name] > 1
         found.append((claim, reading, _state(claim, reading, shared)))
+    faults = [finding.text for finding in examine_metadata(index)]
     if as_json:
-        print_json({"plugins": [_as_dict(*each) for each in found], "faults": list(index.faults)})
+        print_json({"plugins": [_as_dict(*each) for each in found], "faults": faults})
         return
     rows = [
         (
@@ -44,8 +46,8 @@ def command(as_json: bool) -> None:
         for claim, reading, state in found
     ]
     click.echo(table(rows, ("DISTRIBUTION", "VERSION", "GROUP", "NAME", "HOOKS (bnncore_…)", "STATE")))
-    for fault in index.faults:
-        click.echo(f"ignored: {fault}")
+    for fault in faults:
+        click.echo(f"metadata: {fault}")
 
 
 def _state(claim: Claim, reading: Reading, shared: bool) -> str:

@@ -7,7 +7,7 @@ import re
 from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.index import same_distribution
+from bnncore.discovery.blocklist import same_distribution
 from bnncore.discovery.kinds import DATASET, offered_kinds
 
 __all__ = ["check_conflicts", "check_contents", "check_description", "check_names", "check_requirements"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import cached_property
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -15,8 +14,10 @@ from bnnhw.topology import Topology
 
 from bnncore.classifier import Classifier
 from bnncore.conformance.reporting import CheckError
+from bnncore.discovery.blocklist import same_distribution
 from bnncore.discovery.imports import import_object, module_of
-from bnncore.discovery.index import Claim, same_distribution
+from bnncore.discovery.index import Claim
+from bnncore.discovery.installed import find_installed, read_installed
 from bnncore.discovery.kinds import BITSTREAM, DATASET, TOPOLOGY, Kind, offered_kinds
 from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Resolution, offered_by
@@ -44,20 +45,28 @@ class Subject:
 
     def __init__(self, name: str) -> None:
         self.registry = Registry()
-        try:
-            self.distribution: Distribution = distribution(name)
-        except PackageNotFoundError:
+        found = find_installed(name)
+        if found is None:
             plugins = sorted({claim.distribution for claim in self.registry.index.claims})
             raise CheckError(
                 f"no distribution {name!r} is installed; installed plugins: {', '.join(plugins)}. For a project "
                 "folder or a wheel, give its path"
-            ) from None
-        self.name: str = self.distribution.metadata["Name"]
-        self.version = self.distribution.version
+            )
+        self.name = found.name
+        self.version = found.version
+        self.distribution: Distribution = found.metadata()
+        self.origin: dict[str, Any] = found.origin()
         self.claims: tuple[Claim, ...] = tuple(
             claim for claim in self.registry.index.claims if same_distribution(claim.distribution, self.name)
         )
-        self.faults = tuple(each for each in self.registry.index.faults if each.startswith(f"{self.name} "))
+        self.faults = (
+            *(each for each in self.registry.index.faults if each.startswith(f"{self.name} ")),
+            *(
+                each.text
+                for each in read_installed(thorough=True).faults
+                if same_distribution(each.distribution, self.name)
+            ),
+        )
         if not self.claims and not self.faults:
             groups = ", ".join(str(kind.group) for kind in offered_kinds())
             raise CheckError(
@@ -85,12 +94,6 @@ class Subject:
         address = urlparse(self.origin.get("url", ""))
         path = Path(url2pathname(address.path))
         return path if address.scheme == "file" and path.is_dir() else None
-
-    @property
-    def origin(self) -> dict[str, Any]:
-        """Where the installer had it from (PEP 610), or nothing."""
-        text = self.distribution.read_text("direct_url.json")
-        return json.loads(text) if text else {}
 
     @cached_property
     def plugins(self) -> dict[str, object]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -16,6 +15,7 @@ from urllib.request import url2pathname
 
 from bnncore.conformance.reporting import CheckError
 from bnncore.diagnosis.finding import Finding
+from bnncore.discovery.installed import find_installed
 
 __all__ = ["check_wheel"]
 
@@ -83,10 +83,11 @@ def _own() -> list[str]:
 
 def _requirement(name: str) -> str:
     """Return where an installed distribution came from: a local path, or else its version on an index."""
-    found = distribution(name)
-    text = found.read_text("direct_url.json")
-    address = urlparse(json.loads(text)["url"]) if text else None
-    if address is not None and address.scheme == "file":
+    found = find_installed(name)
+    if found is None:
+        raise CheckError(f"{name} has no metadata in this environment; reinstall it")
+    address = urlparse(str(found.origin().get("url", "")))
+    if address.scheme == "file":
         path = Path(url2pathname(address.path))
         if path.exists():
             return str(path)

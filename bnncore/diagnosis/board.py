@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.fpga import pynq_traps
 from bnncore.boards.matching import consider_bitstreams, fitting
 from bnncore.diagnosis.finding import Finding
+from bnncore.discovery.installed import version_of
 from bnncore.discovery.kinds import BITSTREAM
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
@@ -62,9 +62,8 @@ def _model(board: Board) -> Finding:
 
 
 def _pynq(board: Board) -> Iterator[Finding]:
-    try:
-        release = version("pynq")
-    except PackageNotFoundError:
+    release = version_of("pynq")
+    if release is None:
         yield Finding(
             "problem",
             "pynq",

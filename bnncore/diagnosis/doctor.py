@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 
 from bnncore import environment
 from bnncore.backends import choose
 from bnncore.diagnosis.board import examine_board
 from bnncore.diagnosis.finding import Finding
+from bnncore.diagnosis.metadata import examine_lists, examine_metadata
 from bnncore.discovery.index import Claim
+from bnncore.discovery.installed import find_installed
 from bnncore.discovery.kinds import DATASET, TOPOLOGY
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BlockedError, BnnError
@@ -31,8 +32,8 @@ def examine(registry: Registry) -> Iterator[Finding]:
     for variable in environment.VARIABLES:
         if variable.value:
             yield Finding("note", variable.name, f"is set to {variable.value!r}")
-    for fault in registry.index.faults:
-        yield Finding("problem", "metadata", fault)
+    yield from examine_metadata(registry.index)
+    yield from examine_lists(registry)
     for claim in registry.index.claims:
         if claim.blocked:
             yield Finding("note", f"{claim.group} {claim.declared}", f"blocked: {claim.blocked}")
@@ -47,13 +48,16 @@ def examine(registry: Registry) -> Iterator[Finding]:
 
 def _libraries() -> Iterator[Finding]:
     for distribution in _DISTRIBUTIONS:
-        try:
-            yield Finding("ok", distribution, version(distribution))
-        except PackageNotFoundError:
-            if distribution == "pynq":
-                yield Finding("ok", distribution, "not installed; only boards need it")
-            else:
-                yield Finding("problem", distribution, f"not installed; pip install {distribution}")
+        found = find_installed(distribution)
+        if found is not None and found.whole:
+            yield Finding("ok", distribution, found.version)
+        elif found is not None:
+            text = f"its metadata in {found.place} are broken; reinstall {distribution}"
+            yield Finding("problem", distribution, text)
+        elif distribution == "pynq":
+            yield Finding("ok", distribution, "not installed; only boards need it")
+        else:
+            yield Finding("problem", distribution, f"not installed; pip install {distribution}")
 
 
 def _topology(registry: Registry, claim: Claim) -> Finding:
@@ -71,6 +75,8 @@ def _dataset(registry: Registry, name: str) -> Iterator[Finding]:
     except BnnError as error:
         yield Finding("problem", f"dataset {name}", str(error))
         return
+    for topology, reason in offers.blocked.items():
+        yield Finding("note", f"parameters {name}.{topology}", f"blocked: {reason}")
     tested = []
     for topology, claims in offers.claims.items():
         for claim in claims:

@@ -7,20 +7,22 @@ exception in any of them ends the host, and it drops the second plugin of a name
 
 from __future__ import annotations
 
-import importlib
+import re
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
 
 from attrs import field, frozen
 
-from bnncore import environment
+from bnncore.discovery.blocklist import OWN, blocks, canonical_distribution
+from bnncore.discovery.installed import read_installed
 from bnncore.discovery.kinds import DATASET, Kind, kind_of, offered_kinds
-from bnncore.discovery.names import canonical, is_name
+from bnncore.discovery.names import canonical, is_name, shown
 from bnncore.errors import BlockedError, ConflictError, UnknownNameError
 
-__all__ = ["Claim", "Index", "blocks", "same_distribution"]
+__all__ = ["Claim", "Index"]
 
-_OWN = "bnncore"
+_MOST = 20
+# What somebody would call a distribution.
+_GUESS = re.compile(r"(?=.{1,40}$)[a-z0-9]+(_[a-z0-9]+)*")
 
 
 @frozen(kw_only=True)
@@ -66,7 +68,7 @@ class Claim:
     @property
     def own(self) -> bool:
         """Whether bnncore itself offers it."""
-        return _canonical_distribution(self.distribution) == _OWN
+        return canonical_distribution(self.distribution) == OWN
 
     @property
     def owner(self) -> str:
@@ -104,30 +106,30 @@ class Index:
 
         A distribution that is found twice (say, installed and editable) counts once.
         """
-        importlib.invalidate_caches()
-        claims: list[Claim] = []
-        faults: list[str] = []
-        known: dict[int, tuple[str, str]] = {}
-        available = entry_points()
-        for kind in offered_kinds():
-            assert kind.group is not None
-            for entry in available.select(group=kind.group):
-                distribution, version = _owner(entry, known)
-                if fault := _fault(kind, entry.name):
-                    faults.append(f"{distribution} {version}: {entry.name!r} in {kind.group} {fault}")
+        installed = read_installed()
+        claims: dict[tuple[str, str, str, str], Claim] = {}
+        faults = [fault.text for fault in installed.faults if fault.concerns]
+        by_group = {kind.group: kind for kind in offered_kinds()}
+        for distribution in installed.distributions:
+            for entry in distribution.entries:
+                kind = by_group.get(entry.group)
+                if kind is None:
                     continue
-                claims.append(
-                    Claim(
-                        group=kind.group,
-                        name=canonical(entry.name),
-                        declared=entry.name,
-                        value=entry.value,
-                        distribution=distribution,
-                        version=version,
-                    )
+                if fault := _fault(kind, entry.name):
+                    where = f"{distribution.name} {distribution.version}: {shown(entry.name)} in {kind.group}"
+                    faults.append(f"{where} {fault}")
+                    continue
+                claim = Claim(
+                    group=entry.group,
+                    name=canonical(entry.name),
+                    declared=entry.name,
+                    value=entry.value,
+                    distribution=distribution.name,
+                    version=distribution.version,
                 )
-        claims.sort(key=lambda claim: (claim.group, claim.name, claim.distribution, claim.value))
-        return cls(claims=tuple(claims), faults=tuple(faults))
+                # Two spellings of one name for one module are one offer.
+                claims.setdefault((claim.group, claim.name, claim.distribution, claim.value), claim)
+        return cls(claims=tuple(claims[key] for key in sorted(claims)), faults=tuple(faults))
 
     def of(self, kind: Kind, name: str | None = None) -> tuple[Claim, ...]:
         """Return the claims of a kind, or of one canonical name of it; blocked ones included."""
@@ -155,6 +157,10 @@ class Index:
             raise BlockedError(f"{kind.word} {name!r} of {claim.owner} is blocked: {claim.blocked}")
         if len(free) > 1:
             owners = " and ".join(f"{claim.owner} ({claim.value})" for claim in free)
+            if len({claim.distribution for claim in free}) == 1:
+                raise ConflictError(
+                    f"{kind.word} {name!r} is offered twice by one distribution, {owners}; update or uninstall it"
+                )
             raise ConflictError(
                 f"{kind.word} {name!r} is offered by {owners}; uninstall all but one, or set "
                 f"BNNCORE_DISABLE={free[-1].distribution}"
@@ -172,13 +178,15 @@ class Index:
         if close:
             hint = f"did you mean {' or '.join(repr(known[each]) for each in close)}?"
         elif "." in asked:
-            hint = f"a file is given by a path with a separator, for example './{asked}'"
-        elif kind == DATASET:
-            hint = f"installed: {', '.join(sorted(known)) or 'none'}. If a distribution offers it: "
-            hint += f"pip install bnn-{name.replace('_', '-')}"
+            hint = f"a file is given by a path with a separator, for example {shown(f'./{asked}')}"
         else:
-            hint = f"installed: {', '.join(sorted(known.values())) or 'none'}"
-        return UnknownNameError(f"no installed distribution offers {kind.word} {asked!r}; {hint}")
+            hint = f"installed: {_listed(sorted(known.values()))}"
+            if kind == DATASET and _GUESS.fullmatch(name):
+                guess = f"bnn-{name.replace('_', '-')}"
+                # Anybody may have taken a name that nobody has published.
+                hint += f". A distribution that offers it may be called {guess}, but that is a guess: see whose it is "
+                hint += f"before you pip install {guess}"
+        return UnknownNameError(f"no installed distribution offers {kind.word} {shown(asked)}; {hint}")
 
 
 def _fault(kind: Kind, name: str) -> str | None:
@@ -190,43 +198,7 @@ def _fault(kind: Kind, name: str) -> str | None:
     return None
 
 
-def same_distribution(one: str, other: str) -> bool:
-    """Say whether two spellings name the same distribution (case, ``-``, ``_`` and ``.`` do not count)."""
-    return _canonical_distribution(one) == _canonical_distribution(other)
-
-
-def blocks(distribution: str, name: str) -> str | None:
-    """Return why the environment forbids a distribution or a name, or None.
-
-    ``BNNCORE_DISABLE`` lists distributions and names to leave out; ``BNNCORE_ALLOW``, if set, lists the
-    only distributions to use besides bnncore itself. Both are separated by commas.
-    """
-    own = _canonical_distribution(distribution)
-    disabled = _listed(environment.DISABLE)
-    for each in (own, name):
-        if _canonical_distribution(each) in disabled:
-            return f"{each!r} is listed in {environment.DISABLE}"
-    allowed = _listed(environment.ALLOW)
-    if allowed and own != _OWN and own not in allowed:
-        return f"{distribution!r} is not listed in {environment.ALLOW}"
-    return None
-
-
-def _listed(variable: environment.Variable) -> set[str]:
-    return {_canonical_distribution(word) for word in variable.value.split(",") if word.strip()}
-
-
-def _canonical_distribution(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(".", "_")
-
-
-def _owner(entry: EntryPoint, known: dict[int, tuple[str, str]]) -> tuple[str, str]:
-    """Return name and version of an entry point's distribution; parsing them costs, so once each."""
-    distribution = entry.dist
-    if distribution is None:
-        return ("an unknown distribution", "of unknown version")
-    key = id(distribution)
-    if key not in known:
-        metadata = distribution.metadata
-        known[key] = (metadata["Name"] or "an unnamed distribution", metadata["Version"] or "unknown")
-    return known[key]
+def _listed(names: list[str]) -> str:
+    """Return names for a message, not more than can be taken in."""
+    text = ", ".join(names[:_MOST]) or "none"
+    return f"{text} and {len(names) - _MOST} more" if len(names) > _MOST else text

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
-from bnncore.discovery.index import Claim, Index, same_distribution
+from bnncore.discovery.blocklist import blocks, same_distribution
+from bnncore.discovery.index import Claim, Index
 from bnncore.discovery.kinds import PARAMETERS
-from bnncore.discovery.names import canonical
-from bnncore.errors import AmbiguousError
+from bnncore.discovery.names import canonical, shown
+from bnncore.errors import AmbiguousError, BlockedError
 from bnncore.records import Dataset
 from bnncore.spelling import argument
 
@@ -29,11 +30,13 @@ class Offers:
         own: the claim of the dataset's plugin.
         claims: for each topology, as its plugin spells it, who offers parameters; the dataset's own plugin
             first, then the others by name.
+        blocked: topologies for which the dataset's own parameters are blocked by name, and why.
     """
 
     dataset: Dataset
     own: Claim
     claims: Mapping[str, tuple[Claim, ...]]
+    blocked: Mapping[str, str] = field(factory=dict)
 
     def choose_topology(self, asked: str | None, distribution: str | None = None) -> str:
         """Return the asked topology, or the dataset's first, as its plugin spells it.
@@ -45,9 +48,11 @@ class Offers:
         Raises:
             AmbiguousError: if it is not offered, or none is asked for and the distribution offers several but not
                 the dataset's first.
+            BlockedError: if it would be offered, but for the environment.
         """
         offered = self._of(distribution)
-        name, of = self.dataset.name, f" of {distribution!r}" if distribution else ""
+        self._check_blocked(asked, distribution, offered)
+        name, of = self.dataset.name, f" of {shown(distribution)}" if distribution else ""
         if not offered:
             raise AmbiguousError(f"there are no parameters{of} for dataset {name!r}; installed: {self}")
         if asked is not None:
@@ -55,7 +60,7 @@ class Offers:
                 if canonical(topology) == canonical(asked):
                     return topology
             raise AmbiguousError(
-                f"dataset {name!r} is not offered on topology {asked!r}{of}; choose from {', '.join(offered)}"
+                f"dataset {name!r} is not offered on topology {shown(asked)}{of}; choose from {', '.join(offered)}"
             )
         if self.dataset.topologies[0] in offered:
             return self.dataset.topologies[0]
@@ -74,10 +79,10 @@ class Offers:
         """
         offered = {canonical(each): claims for each, claims in self._of(distribution).items()}
         claims = offered.get(canonical(topology), ())
-        name, of = self.dataset.name, f" of {distribution!r}" if distribution else ""
+        name, of = self.dataset.name, f" of {shown(distribution)}" if distribution else ""
         if not claims:
             raise AmbiguousError(
-                f"there are no parameters{of} for dataset {name!r} on topology {topology!r}; installed: {self}"
+                f"there are no parameters{of} for dataset {name!r} on topology {shown(topology)}; installed: {self}"
             )
         if len(claims) > 1 and claims[0] != self.own:
             raise AmbiguousError(
@@ -88,10 +93,33 @@ class Offers:
         return claims[0]
 
     def __str__(self) -> str:
-        return "; ".join(
+        found = [
             f"{topology} from {', '.join(claim.distribution for claim in claims)}"
             for topology, claims in self.claims.items()
-        )
+        ]
+        found += [f"{topology} is blocked ({reason})" for topology, reason in self.blocked.items()]
+        return "; ".join(found) or "none"
+
+    def _check_blocked(
+        self, asked: str | None, distribution: str | None, offered: Mapping[str, object]
+    ) -> None:
+        """Raise where the dataset's own parameters would be taken if they were not blocked, instead of others'."""
+        if distribution is not None and not same_distribution(self.own.distribution, distribution):
+            return
+        wanted = canonical(self.dataset.topologies[0] if asked is None else asked)
+        if any(canonical(each) == wanted for each in offered):
+            return
+        for topology, reason in self.blocked.items():
+            if canonical(topology) == wanted:
+                others = (
+                    f"; choose another with {argument('topology')}, from {', '.join(offered)}"
+                    if offered
+                    else ""
+                )
+                raise BlockedError(
+                    f"parameters of {self.own.owner} for dataset {self.dataset.name!r} on topology {topology!r} are "
+                    f"blocked: {reason}{others}"
+                )
 
     def _of(self, distribution: str | None) -> Mapping[str, tuple[Claim, ...]]:
         """Keep the claims of one distribution, if one is named."""
@@ -106,7 +134,14 @@ class Offers:
 
 def find_offers(index: Index, dataset: Dataset, own: Claim) -> Offers:
     """Return the offers for a dataset; blocked ones are left out."""
-    found: dict[str, list[Claim]] = {topology: [own] for topology in dataset.topologies}
+    # They come with the dataset, so that no claim of their own could be blocked.
+    names = {topology: f"{own.name}.{canonical(topology)}" for topology in dataset.topologies}
+    blocked = {
+        topology: reason for topology, name in names.items() if (reason := blocks(own.distribution, name))
+    }
+    found: dict[str, list[Claim]] = {
+        topology: [own] for topology in dataset.topologies if topology not in blocked
+    }
     spelling = {canonical(topology): topology for topology in dataset.topologies}
     for claim in index.of(PARAMETERS):
         topology = claim.parts["topology"]
@@ -116,5 +151,8 @@ def find_offers(index: Index, dataset: Dataset, own: Claim) -> Offers:
         if not any(same_distribution(each.distribution, claim.distribution) for each in claims):
             claims.append(claim)
     return Offers(
-        dataset=dataset, own=own, claims={topology: tuple(claims) for topology, claims in found.items()}
+        dataset=dataset,
+        own=own,
+        claims={topology: tuple(claims) for topology, claims in found.items()},
+        blocked=blocked,
     )

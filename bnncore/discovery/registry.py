@@ -6,6 +6,7 @@ name asked for, no other.
 
 from __future__ import annotations
 
+import importlib
 import threading
 import warnings
 from typing import Any, TypeVar
@@ -46,6 +47,7 @@ class Registry:
             self._index = None
             self._host = PluginHost()
             self._warned.clear()
+            importlib.invalidate_caches()
 
     @property
     def index(self) -> Index:
@@ -191,6 +193,9 @@ class Registry:
     def rescan(self) -> Index:
         """Read the metadata again, and return them; plugins that were imported stay as they are."""
         with self._lock:
+            if self._index is not None:
+                # What was installed since shall be importable, too. The first time, nothing was looked for yet.
+                importlib.invalidate_caches()
             self._index = Index.scan()
             return self._index
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from attrs import field, frozen
 from bnnhw.topology import Topology
 
-from bnncore.discovery.index import Claim, Index, same_distribution
+from bnncore.discovery.blocklist import same_distribution
+from bnncore.discovery.index import Claim, Index
 from bnncore.discovery.kinds import DATASET, PARAMETERS, PREPROCESSING, TOPOLOGY, kinds
 from bnncore.discovery.names import canonical
 from bnncore.discovery.offers import Offers, find_offers
@@ -140,6 +141,8 @@ class Resolution:
                     continue
                 reason = self._missing(offered) or f"taken with {self._how(offered, claim)}"
                 yield Choice(part=part, what=offered, owner=claim.owner, chosen=False, reason=reason)
+        for offered, reason in self._offers.blocked.items():
+            yield Choice(part=part, what=offered, owner=self.owner.owner, chosen=False, reason=reason)
         for claim in self._index.of(PARAMETERS):
             if claim.blocked and claim.parts["dataset"] == self.owner.name:
                 yield Choice(

@@ -12,7 +12,8 @@ from typing import Any
 from attrs import field, frozen
 from bnnhw.topology import Folding, Topology, matrix_stages
 
-from bnncore.discovery.index import Claim, same_distribution
+from bnncore.discovery.blocklist import same_distribution
+from bnncore.discovery.index import Claim
 from bnncore.discovery.kinds import DATASET, TOPOLOGY, offered_kinds
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry

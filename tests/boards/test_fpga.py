@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -42,13 +41,8 @@ def pynq(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Let pynq be installed, run by root, with XRT; return the versions of what is installed."""
     versions = dict(VERSIONS)
 
-    def version(name: str) -> str:
-        if name not in versions:
-            raise importlib.metadata.PackageNotFoundError(name)
-        return versions[name]
-
     monkeypatch.setattr(fpga, "find_spec", lambda name: ModuleSpec(name, None))
-    monkeypatch.setattr(fpga, "version", version)
+    monkeypatch.setattr(fpga, "version_of", versions.get)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("XILINX_XRT", "/usr")
     return versions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 
 import pytest
@@ -24,13 +23,8 @@ def versions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Return the versions of what is installed on the board."""
     versions = {"pynq": "3.1.2", "numpy": "1.26.4", "pycparser": "2.21"}
 
-    def version(name: str) -> str:
-        if name not in versions:
-            raise importlib.metadata.PackageNotFoundError(name)
-        return versions[name]
-
-    monkeypatch.setattr(fpga, "version", version)
-    monkeypatch.setattr(diagnosis_board, "version", version)
+    monkeypatch.setattr(fpga, "version_of", versions.get)
+    monkeypatch.setattr(diagnosis_board, "version_of", versions.get)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("XILINX_XRT", "/usr")
     return versions

@@ -20,7 +20,8 @@ def command(topologies: bool, as_json: bool) -> None:
     Reads metadata only: no plugin is imported.
     """
     kind = TOPOLOGY if topologies else DATASET
-    claims = [claim for claim in registry.index.of(kind) if not claim.blocked]
+    offered = registry.index.of(kind)
+    claims = [claim for claim in offered if not claim.blocked]
     if as_json:
         print_json(
             [
@@ -32,6 +33,9 @@ def command(topologies: bool, as_json: bool) -> None:
                 for claim in claims
             ]
         )
+        return
+    if offered and not claims:
+        click.echo(f"Every {kind.word} that is installed is blocked: {offered[0].blocked}")
         return
     if not claims:
         click.echo("No dataset is installed. A dataset is a package, such as bnn-cifar10, which pip installs")

@@ -105,6 +105,49 @@ def test_wrong_usage_is_exit_code_2(bnn):
     assert bnn("no-such-command")[0] == 2
 
 
+def test_a_misspelt_command_gets_a_suggestion(bnn):
+    assert "No such command 'clasify'. Did you mean classify?" in bnn("clasify", "x")[2]
+    assert "Did you mean" not in bnn("photograph")[2]
+    assert "\x1b" not in bnn("a\x1b[31mb")[2]
+
+
+@pytest.mark.parametrize("pictures", [["photo.png"], ["a.JPG", "b.png"]])
+def test_a_forgotten_name_is_said_to_be_forgotten(bnn, pictures):
+    code, _, err = bnn("classify", *pictures)
+    assert code == 2
+    assert f"'{pictures[0]}' is a picture, and the network's NAME goes before it" in err
+    assert "cifar10" in err
+
+
+def test_a_forgotten_picture_is_said_to_be_forgotten(bnn):
+    code, _, err = bnn("classify", "cifar10")
+    assert code == 2
+    assert "Missing argument 'IMAGE...'" in err
+
+
+@pytest.mark.parametrize("name", ["q" * 300, "q" * 3000, "a b", "a\x1b[31mb", "a\nb", "é" * 70])
+def test_what_can_be_no_distribution_is_never_advised_to_be_installed(bnn, picture, name):
+    code, _, err = bnn("classify", name, picture)
+    assert code == 1
+    assert "pip install" not in err
+    assert err.rstrip("\n").isprintable()
+    assert len(err) < 300
+
+
+def test_what_is_near_is_no_reason_to_install(bnn, picture):
+    assert "pip install" not in bnn("classify", "cifar11", picture)[2]
+    assert "is a guess" in bnn("classify", "flowers", picture)[2]
+
+
+def test_list_says_that_everything_is_blocked(bnn, monkeypatch):
+    monkeypatch.setenv("BNNCORE_ALLOW", ",")
+    bnncore.registry.refresh()
+    out = bnn("list")[1]
+    assert out.startswith("Every dataset that is installed is blocked: ")
+    assert "BNNCORE_ALLOW" in out
+    assert "pip" not in out
+
+
 @pytest.fixture
 def pets(install, weights):
     """Install a dataset plugin with all its files, on a topology of its own."""

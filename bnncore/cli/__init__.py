@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from bnncore import __version__
+from bnncore.discovery.names import shown
 from bnncore.errors import BnnError
 from bnncore.spelling import spelled_as_options
 
@@ -52,6 +53,18 @@ class _Lazy(click.Group):
         module = importlib.import_module(f"bnncore.cli.{name}_")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            # Needed for an error alone.
+            import difflib
+
+            close = difflib.get_close_matches(args[0], _COMMANDS)
+            hint = f"Did you mean {' or '.join(close)}?" if close else "bnncore --help lists the commands."
+            context.fail(f"No such command {shown(args[0])}. {hint}")
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from bnncore import BnnError, Prediction
+from bnncore import BnnError, Prediction, registry
 from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import bar, json_option, print_json
+from bnncore.discovery.names import shown
 
 __all__ = ["command"]
+
+# No parameters end like this.
+_PICTURES = frozenset(
+    (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+)
 
 
 @click.command("classify")
 @click.argument("name")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument("images", nargs=-1, metavar="IMAGE...")
 @network_options
 @click.option("--top", default=1, show_default=True, type=click.IntRange(1), help="How many classes to show.")
 @json_option
@@ -31,6 +38,7 @@ def command(
     NAME is an installed dataset (see bnncore list), or the path of an .npz file or a BNN-PYNQ parameter
     folder. An image that cannot be read is reported, the others are classified, and the exit code is 1.
     """
+    _check_order(name, images)
     failed = False
     results: list[dict[str, Any]] = []
     with asked.open(name) as classifier:
@@ -50,6 +58,18 @@ def command(
         print_json(results)
     if failed:
         raise SystemExit(1)
+
+
+def _check_order(name: str, images: tuple[str, ...]) -> None:
+    """Refuse a call without its NAME, or without a picture, and say which of the two it is."""
+    if Path(name).suffix.lower() in _PICTURES:
+        known = ", ".join(registry.names()) or "none"
+        raise click.UsageError(
+            f"{shown(name)} is a picture, and the network's NAME goes before it: bnncore classify NAME IMAGE...; "
+            f"installed: {known}"
+        )
+    if not images:
+        raise click.UsageError("Missing argument 'IMAGE...'.")
 
 
 def _as_dict(image: str, prediction: Prediction, top: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ class Asked:
                     registry, name, options, topology=self.topology, distribution=self.distribution
                 )
             except UnknownNameError as error:
-                if not Path(name).exists():
+                # Not by pathlib, which raises for names that no file system takes.
+                if not os.path.exists(name):  # noqa: PTH110
                     raise
                 raise UnknownNameError(
                     f"{error}. To use the {_what(name)} of that name, write ./{name}"

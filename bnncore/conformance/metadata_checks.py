@@ -18,8 +18,8 @@ _OWN = ("bnncore", "bnncore-hw")
 def check_names(subject: Subject) -> Finding:
     """Check that groups exist, and that names are spelt as bnncore will compare them."""
     groups = [kind.group for kind in offered_kinds() if kind.group]
-    for entry in subject.distribution.entry_points:
-        if entry.group.startswith("bnncore.") and entry.group not in groups:
+    for entry in subject.entries:
+        if entry.group not in groups:
             raise CheckError(
                 f"entry-point group {entry.group!r} does not exist; the groups are {', '.join(groups)}"
             )
@@ -38,7 +38,7 @@ def check_requirements(subject: Subject) -> Finding:
     """Check that bnncore is required within bounds, and a version of Python is stated."""
     if subject.name in _OWN:
         return seen("part of bnncore", "skipped")
-    metadata = subject.distribution.metadata
+    metadata = subject.metadata
     requires = subject.distribution.requires or []
     own = [each for each in requires if re.match(r"bnncore\s*([<>=!~(;]|$)", each)]
     if not own:
@@ -55,13 +55,13 @@ def check_requirements(subject: Subject) -> Finding:
 
 def check_description(subject: Subject) -> Finding:
     """Check that people can see what it is and what they may do with it."""
-    metadata = subject.distribution.metadata
+    metadata = subject.metadata
     missing = [key for key in ("Summary",) if not metadata[key]]
     if not (metadata["License"] or metadata["License-Expression"]):
         missing.append("License")
     if missing:
         raise CheckError(f"metadata lack {' and '.join(missing)}; add them to pyproject.toml")
-    readme = metadata.get_payload() or metadata["Description"]  # type: ignore[attr-defined]  # a Message
+    readme = metadata.get_payload() or metadata["Description"]
     if not readme:
         return seen("no README in the metadata; its page on the package index will be empty", "note")
     return seen(f"{metadata['Summary']} ({metadata['License-Expression'] or metadata['License']})")
@@ -73,9 +73,7 @@ def check_contents(subject: Subject) -> Finding:
         return seen(
             "installed as a link to its sources; bnncore check --wheel looks at what people get", "note"
         )
-    files = subject.distribution.files
-    if files is None:
-        raise CheckError("its RECORD is missing; reinstall it")
+    files = subject.files
     allowed = {*subject.packages, *(f"{name}.py" for name in subject.packages)}
     tops = {file.parts[0] for file in files}
     strange = sorted(

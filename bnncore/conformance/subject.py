@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from importlib.metadata import Distribution
+from importlib.metadata import Distribution, PackagePath
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -15,10 +15,12 @@ from bnnhw.topology import Topology
 from bnncore.classifier import Classifier
 from bnncore.conformance.reporting import CheckError
 from bnncore.discovery.blocklist import same_distribution
+from bnncore.discovery.entry_points import Entry
 from bnncore.discovery.imports import import_object, module_of
 from bnncore.discovery.index import Claim
 from bnncore.discovery.installed import find_installed, read_installed
 from bnncore.discovery.kinds import BITSTREAM, DATASET, TOPOLOGY, Kind, offered_kinds
+from bnncore.discovery.names import shown
 from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Resolution, offered_by
 from bnncore.opening import open_resolved
@@ -49,11 +51,12 @@ class Subject:
         if found is None:
             plugins = sorted({claim.distribution for claim in self.registry.index.claims})
             raise CheckError(
-                f"no distribution {name!r} is installed; installed plugins: {', '.join(plugins)}. For a project "
+                f"no distribution {shown(name)} is installed; installed plugins: {', '.join(plugins)}. For a project "
                 "folder or a wheel, give its path"
             )
         self.name = found.name
         self.version = found.version
+        self.entries: tuple[Entry, ...] = found.entries
         self.distribution: Distribution = found.metadata()
         self.origin: dict[str, Any] = found.origin()
         self.claims: tuple[Claim, ...] = tuple(
@@ -77,6 +80,34 @@ class Subject:
     def of(self, kind: Kind) -> tuple[Claim, ...]:
         """Return its claims of one kind."""
         return tuple(claim for claim in self.claims if claim.kind == kind)
+
+    @property
+    def metadata(self) -> Any:
+        """The headers of its metadata.
+
+        Raises:
+            CheckError: if they cannot be read.
+        """
+        try:
+            return self.distribution.metadata
+        except ValueError as error:
+            raise CheckError(f"its METADATA cannot be read: {error}; build it anew") from error
+
+    @property
+    def files(self) -> list[PackagePath]:
+        """What its installer has written, by its RECORD.
+
+        Raises:
+            CheckError: if there is none, or it cannot be read.
+        """
+        try:
+            files = self.distribution.files
+        except Exception as error:
+            # Anything may stand in it, and every version of Python reads it otherwise.
+            raise CheckError(f"its RECORD cannot be read: {error}; reinstall it") from error
+        if files is None:
+            raise CheckError("its RECORD is missing; reinstall it")
+        return files
 
     @property
     def packages(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ PREFIX = "bnncore."
 # A module, and maybe names in it; then extras of the distribution, which are no business of an import.
 _VALUE = re.compile(r"(?P<path>\w+(?:\.\w+)*(?:\s*:\s*\w+(?:\.\w+)*)?)\s*(?:\[[^\[\]]*\])?")
 _SHOWN = 60
+_LONGEST = 500
 
 
 class Entry(NamedTuple):
@@ -58,7 +59,7 @@ def parse_entry_points(data: bytes) -> tuple[tuple[Entry, ...], str | None]:
             problem = problem or f"line {number} is not 'name = value' under a [group]: {_quoted(line)}"
         elif group.startswith(PREFIX):
             found = _VALUE.fullmatch(value)
-            if found is None:
+            if found is None or len(value) > _LONGEST:
                 problem = problem or f"line {number} names no module: {_quoted(line)}"
             else:
                 entries[Entry(group, name, re.sub(r"\s", "", found["path"]))] = None

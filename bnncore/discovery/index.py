@@ -21,6 +21,7 @@ from bnncore.errors import BlockedError, ConflictError, UnknownNameError
 __all__ = ["Claim", "Index"]
 
 _MOST = 20
+_LONGEST = 100
 # What somebody would call a distribution.
 _GUESS = re.compile(r"(?=.{1,40}$)[a-z0-9]+(_[a-z0-9]+)*")
 
@@ -191,6 +192,8 @@ class Index:
 
 def _fault(kind: Kind, name: str) -> str | None:
     """Return why a name cannot be one of a kind, or None."""
+    if len(name) > _LONGEST:
+        return f"is longer than {_LONGEST} characters"
     if not is_name(name):
         return "is not a name (letters, digits, '-' and '_')"
     if name.count(".") != len(kind.parts) - 1:

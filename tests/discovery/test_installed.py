@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import bnncore
+from bnncore.discovery.entry_points import parse_entry_points
 from bnncore.discovery.index import Index
 from bnncore.discovery.installed import find_installed, read_installed, version_of
 from bnncore.discovery.kinds import DATASET
@@ -325,3 +329,37 @@ def test_an_origin_that_is_no_record_is_none(site):
     assert found is not None
     assert found.origin() == {}
     assert found.metadata().version == "1"
+
+
+def test_names_and_modules_have_an_end(site):
+    text = f"[bnncore.datasets]\n{'a' * 101} = bnn_pets\npets = {'b' * 501}\n"
+    put(site, "bnn_pets-1.dist-info", {"METADATA": METADATA.format("bnn-pets", 1), "entry_points.txt": text})
+    index = Index.scan()
+    assert not [claim for claim in index.claims if claim.distribution == "bnn-pets"]
+    assert len(index.faults) == 2
+    assert all(len(fault) < 400 + len(str(site)) for fault in index.faults)
+
+
+@given(
+    st.binary()
+    | st.lists(st.sampled_from((OFFER, "[", "]", "=", "bnncore.", "\ufeff", "\r", "#")))
+    .map("".join)
+    .map(str.encode)
+)
+@example(b"\xef\xbb\xbf[bnncore.datasets]\r\npets=bnn_pets")
+@example(b"\xff\xfe[\0b\0n\0n\0c\0o\0r\0e\0.\0")
+def test_any_bytes_are_entries_or_a_problem_in_one_line(data):
+    entries, problem = parse_entry_points(data)
+    assert all(entry.group.startswith("bnncore.") and entry.name for entry in entries)
+    assert problem is None or (problem.isprintable() and len(problem) < 400)
+
+
+def test_no_start_pays_for_the_import_of_importlib_metadata():
+    script = """
+import sys
+before = set(sys.modules)
+import bnncore
+assert "cifar10" in bnncore.names()
+assert "importlib.metadata" not in set(sys.modules) - before
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

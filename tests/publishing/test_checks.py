@@ -337,3 +337,26 @@ def test_an_impossible_figure_is_found(check):
         write_manifest(project / package)
 
     assert "accuracies are from 0 to 1" in check(DATASET, after=measure)["card"].text
+
+
+def test_metadata_that_cannot_be_read_are_what_a_check_finds(install):
+    site = install("bnn-pets", {kinds.DATASET.group: {"pets": "bnn_pets"}})
+    info = site / "bnn_pets-1.0.dist-info"
+    with (info / "entry_points.txt").open("a") as file:
+        file.write("just text\n")
+    with (info / "METADATA").open("ab") as file:
+        file.write(b"Author: J\xf6rg\n")
+    (info / "RECORD").write_bytes(b"\xff\xfe\0")
+    found = Findings("bnn-pets")
+    assert "line 3 is not 'name = value'" in found["names"].text
+    assert found["requirements"].text.startswith("its METADATA cannot be read: ")
+    assert found["description"].text.startswith("its METADATA cannot be read: ")
+    assert found["contents"].text.startswith("its RECORD cannot be read: ")
+
+
+def test_the_distribution_that_is_checked_is_the_one_that_is_used(install):
+    site = install("bnn-pets", {kinds.DATASET.group: {"pets": "bnn_pets"}}, version="2.0")
+    (site / "bnn_pets-1.0.dist-info").mkdir()
+    found = Findings("Bnn.Pets")
+    assert (found.subject.name, found.subject.version) == ("bnn-pets", "2.0")
+    assert "left over" in found["names"].text

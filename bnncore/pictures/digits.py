@@ -13,7 +13,9 @@ import numpy.typing as npt
 from bnnhw.topology import Input
 from PIL import Image
 
+from bnncore.errors import InputError
 from bnncore.pictures.decoding import Resampling, to_rgb
+from bnncore.pictures.lighting import Ink, local_ink, varies
 
 __all__ = ["digit"]
 
@@ -29,6 +31,10 @@ _STROKE_SIDE = 80
 _BINS = 64
 # Pixels up to which looking for each one's step is quicker than what np.histogram does first.
 _SMALL = 10_000
+# Of the tallest digit of a row: the height of the others at least, and the paper between; less are pieces of one.
+_ROW_SHARE, _GAP_SHARE = 0.6, 0.12
+# Pixels; what is lower is no digit.
+_LEAST_HEIGHT = 16
 # Less contrast than this (of 255) is paper, not ink.
 _LEAST_CONTRAST = 16
 
@@ -36,16 +42,23 @@ _LEAST_CONTRAST = 16
 def digit(image: Image.Image, given: Input) -> Image.Image:
     """Return a light digit on black, sized and centred as in MNIST.
 
-    A grey picture of the input's size that is light on dark already is returned as it is. Ink may be
-    dark on light or light on dark; the border tells which. An empty picture gives black.
+    A grey picture of the input's size that is light on dark already is returned as it is. Ink may be dark on light
+    or light on dark; the border tells which. Where the border is of more than one grey, as in uneven light or
+    where the paper ends, each place has a background of its own. An empty picture gives black.
+
+    Raises:
+        InputError: if there are several digits in a row.
     """
     size = (given.width, given.height)
     if image.size == size and image.mode == "L" and _is_light_on_dark(image):
         return image
-    ink = _ink(_grey(image))
+    grey = _grey(image)
+    ink, strong = _found_ink(grey)
     if ink.max() < _LEAST_CONTRAST:
         return Image.new("L", size)
-    strong = ink > _otsu(ink)
+    count = max(_in_a_row(strong), _in_a_row(strong.T))
+    if count > 1 and max(image.size) > max(size):
+        raise InputError(f"expected one digit, found {count} in a row; cut the picture into one digit each")
     rows, columns = (strong.any(axis=axis).nonzero()[0] for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return _place(_fit(_bold(ink), given), given)
@@ -80,6 +93,46 @@ def _grey(image: Image.Image) -> Array:
     return np.asarray(grey_image, np.float32)
 
 
+def _found_ink(grey: Array) -> Ink:
+    """Return the ink on the one grey of the picture's edge or, where there is no such, on what is around each place."""
+    ink = _ink(grey)
+    strong = ink > _otsu(ink)
+    if ink.max() < _LEAST_CONTRAST:
+        return Ink(ink, strong)
+    # More ink than paper is no digit: what the edge shows is a desk, and the digit is on the sheet that lies there.
+    if 2 * np.count_nonzero(strong) > strong.size:
+        return local_ink(grey)
+    if varies(_edge(grey)) and not _is_cut_out(grey, strong):
+        return local_ink(grey)
+    return Ink(ink, strong)
+
+
+def _is_cut_out(grey: Array, strong: Array) -> bool:
+    """Say whether what varies along the edge is a digit that reaches it, on plain paper."""
+    paper = np.sort(grey[~strong])
+    if len(paper) == 0 or paper[len(paper) * 3 // 4] - paper[len(paper) // 4] > _LEAST_CONTRAST / 2:
+        return False
+    sides = (strong[0], strong[-1], strong[:, 0], strong[:, -1])
+    # A desk or a shadow takes corners; a digit that reaches all four sides may, as the bar of a 7 does.
+    corners = np.count_nonzero(strong[[0, 0, -1, -1], [0, -1, 0, -1]])
+    return bool(corners == 0 or (corners <= 2 and all(side.any() for side in sides)))
+
+
+def _in_a_row(strong: Array) -> int:
+    """Count the digits beside each other: ink of about one height with paper between; 1 where there is no row."""
+    inked = np.flatnonzero(strong.any(axis=0))
+    tallest = int(np.ptp(np.flatnonzero(strong.any(axis=1)))) + 1
+    splits = np.flatnonzero(np.diff(inked) > max(1, _GAP_SHARE * tallest)) + 1
+    if len(splits) == 0:
+        return 1
+    heights = [
+        np.ptp(np.flatnonzero(strong[:, part[0] : part[-1] + 1].any(axis=1))) + 1
+        for part in np.split(inked, splits)
+    ]
+    least = max(_LEAST_HEIGHT, _ROW_SHARE * tallest)
+    return max(1, sum(int(height >= least) for height in heights))
+
+
 def _ink(grey: Array) -> Array:
     """Return float32 [H, W], 0 for the background and more for ink of either polarity."""
     background = _border(grey)
@@ -88,10 +141,14 @@ def _ink(grey: Array) -> Array:
     return np.maximum(ink, 0)
 
 
+def _edge(grey: Array) -> Array:
+    """Return the outermost pixels."""
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
 def _border(grey: Array) -> float:
     """Return the median of the outermost pixels: what the digit is written on."""
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    edge.sort()
+    edge = np.sort(_edge(grey))
     # What np.median gives, at a fraction of its cost.
     return float(edge[(len(edge) - 1) // 2 : len(edge) // 2 + 1].mean())
 

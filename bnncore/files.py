@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +26,9 @@ __all__ = [
 ]
 
 _PIECE = 2**20
+
+# Seconds until somebody opens the other end of a pipe.
+_PATIENCE = 1.0
 
 
 class Fingerprint(NamedTuple):
@@ -80,11 +86,12 @@ def read_limited(path: Path, limit: int, error: type[BnnError], limit_of: str, a
     Raises:
         BnnError: of the given class, naming the file, if it cannot be read or is larger.
     """
-    with reading(path, error, advice), path.open("rb", buffering=0) as file:
+    with reading(path, error, advice), io.FileIO(path, opener=_open_at_once) as file:
         # A buffer of the limit would take that much memory, however small the file. What is no file on a disk, as a
         # pipe, has size 0 until it is read.
         size = os.fstat(file.fileno()).st_size
-        pieces, wanted = [], limit + 1 if size <= limit else 0
+        pieces = [_first_bytes(file, path)]
+        wanted = max(0, limit + 1 - len(pieces[0])) if size <= limit else 0
         while wanted and (piece := file.read(min(max(size + 1, _PIECE), wanted))):
             pieces.append(piece)
             wanted -= len(piece)
@@ -100,10 +107,12 @@ def fingerprint(path: Path, error: type[BnnError]) -> Fingerprint:
         BnnError: of the given class, naming the file, if it cannot be read.
     """
     size, digest = 0, hashlib.sha256()
-    with reading(path, error), path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
+    with reading(path, error), io.FileIO(path, opener=_open_at_once) as file:
+        piece = _first_bytes(file, path) or file.read(_PIECE)
+        while piece:
             size += len(piece)
             digest.update(piece)
+            piece = file.read(_PIECE)
     return Fingerprint(size, digest.hexdigest())
 
 
@@ -130,6 +139,40 @@ def write_atomically(path: Path, data: bytes) -> None:
         scratch.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """Open a file for ``open``, as ``os.open`` does, but refuse devices, and wait for no other end of a pipe.
+
+    ``/dev/zero`` has no end, and to open a named pipe waits for a writer for ever.
+    """
+    handle = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "expected a file, found a device", name)
+    return handle
+
+
+def _first_bytes(file: io.FileIO, path: Path) -> bytes:
+    """Return what a pipe has first, and nothing of a plain file; from then on, reading waits for the writer.
+
+    Raises:
+        OSError: if nobody has opened the pipe for writing within a second: then nobody will.
+    """
+    handle, first = file.fileno(), b""
+    if stat.S_ISFIFO(os.fstat(handle).st_mode):
+        import select
+
+        select.select([handle], [], [], _PATIENCE)
+        # Not yet blocking: one that is being written to, but empty for now, is told from one that nobody writes to.
+        with suppress(BlockingIOError):
+            first = os.read(handle, _PIECE)
+            if not first:
+                raise OSError(errno.EPIPE, "expected a file, found a pipe with nothing in it", str(path))
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(handle, True)
+    return first
 
 
 def _advising(message: str, advice: str) -> str:

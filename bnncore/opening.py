@@ -240,6 +240,7 @@ def _content_id(network: Network) -> str:
 
     digest = hashlib.sha256(network.topology.digest.encode())
     for layer in network.layers:
-        digest.update(layer.weights.tobytes())
-        digest.update(layer.thresholds.tobytes())
+        # Contiguous, as networks keep them: hashed where they lie.
+        digest.update(layer.weights.reshape(-1).data)
+        digest.update(layer.thresholds.reshape(-1).data)
     return digest.hexdigest()

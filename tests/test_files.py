@@ -11,7 +11,8 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,6 +100,36 @@ def test_a_pipe_whose_size_nobody_knows_is_read_up_to_the_limit(tmp_path: Path, 
         else:
             with pytest.raises(InputError, match="larger than 300000 bytes"):
                 read_limited(pipe, 300_000, InputError, "no")
+    finally:
+        writer.join()
+
+
+@posix
+@pytest.mark.parametrize(
+    "read",
+    [lambda path: read_limited(path, 2**40, InputError, "no"), lambda path: fingerprint(path, InputError)],
+)
+def test_what_would_never_end_or_never_begin_is_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, found in ((Path("/dev/zero"), "device"), (tmp_path / "pipe", "pipe with nothing in it")):
+        with pytest.raises(InputError, match=rf"{path}: cannot be read: expected a file, found a {found}$"):
+            read(path)
+
+
+@posix
+def test_a_pipe_whose_writer_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        with pipe.open("wb") as file:
+            time.sleep(1.5)
+            file.write(b"late")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert read_limited(pipe, 10, InputError, "no") == b"late"
     finally:
         writer.join()
 

@@ -6,7 +6,7 @@ from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 from bnncore.errors import ResourceError
-from bnncore.formats.manifest import MANIFEST, parse_manifest
+from bnncore.formats.manifest import MANIFEST, read_manifest
 from bnncore.resources import package_folder, packaged, read_resource
 
 __all__ = ["check_manifest", "check_resources"]
@@ -50,7 +50,7 @@ def check_manifest(subject: Subject) -> Finding:
             continue
         if not path.is_file():
             continue
-        for name in parse_manifest(path.read_bytes(), str(path)):
+        for name in read_manifest(path):
             try:
                 read_resource(packaged(package, name))
             except ResourceError as error:

@@ -16,8 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bnncore.errors import BnnError, ParameterError
+from bnncore.formats.listing import brief, shown
 
 __all__ = ["HEADER_LIMIT", "Archive", "open_archive"]
+
+# What a file may unpack to. Weights of one and two bits hardly deflate, so one that unpacks to many times its size
+# holds nothing but a claim on memory; a small network of zeros does no harm.
+_ALWAYS = 2**22
+_TIMES = 8
 
 # A .npy header of numpy's takes 128 bytes; other writers may align differently.
 HEADER_LIMIT = 1024
@@ -31,14 +37,16 @@ class Archive:
         names: of the arrays, sorted; a member that is no ``.npy`` is there under its whole name.
     """
 
-    def __init__(self, file: zipfile.ZipFile, where: str) -> None:
+    def __init__(self, file: zipfile.ZipFile, where: str, size: int) -> None:
         self._file = file
+        self._size = size
+        self._left = max(_ALWAYS, _TIMES * size)
         self._members: dict[str, zipfile.ZipInfo] = {}
         self.where = where
         for info in file.infolist():
             name = info.filename[:-4] if info.filename.endswith(".npy") else info.filename
             if name in self._members:
-                raise ParameterError(f"{where}: member {name!r} occurs twice")
+                raise ParameterError(f"{where}: member {shown(name)} occurs twice")
             self._members[name] = info
         self.names = tuple(sorted(self._members))
 
@@ -70,16 +78,16 @@ class Archive:
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
         # Beside ValueError, numpy lets through what Python's parser raises: TokenError, RecursionError, …
         except Exception as error:
-            raise ParameterError(f"{self._place(name)}: expected a .npy array: {error}") from error
+            raise ParameterError(f"{self._place(name)}: expected a .npy array: {brief(error)}") from error
         if dtype.kind not in "buif" or (fortran and len(shape) > 1):
             raise ParameterError(f"{self._place(name)}: expected plain numbers in C order, found {dtype}")
-        body = data[stream.tell() :]
-        if min(shape, default=1) < 0 or len(body) != math.prod(shape) * dtype.itemsize:
+        start = stream.tell()
+        if min(shape, default=1) < 0 or len(data) - start != math.prod(shape) * dtype.itemsize:
             raise ParameterError(
                 f"{self._place(name)}: the header declares {dtype} {list(shape)}, which does not have the size "
-                f"of the {len(body)} bytes that follow"
+                f"of the {len(data) - start} bytes that follow"
             )
-        return np.frombuffer(body, dtype).reshape(shape)
+        return np.frombuffer(data, dtype, offset=start).reshape(shape)
 
     def _unpacked(self, name: str) -> bytes:
         """Return a member's bytes; zip's CRC is checked at their end."""
@@ -89,6 +97,13 @@ class Archive:
             raise ParameterError(
                 f"{self._place(name)}: expected stored or deflated data, found zip's method {info.compress_type}"
             )
+        self._left -= info.file_size
+        if self._left < 0:
+            raise ParameterError(
+                f"{self._place(name)}: its {info.file_size} bytes are more than a file of {self._size} bytes may "
+                f"unpack to ({max(_ALWAYS, _TIMES * self._size)}); weights hardly deflate, so it holds none: write it "
+                "without compression"
+            )
         with self._file.open(info) as member:
             data = member.read(info.file_size)
         if len(data) != info.file_size:
@@ -96,7 +111,7 @@ class Archive:
         return data
 
     def _place(self, name: str) -> str:
-        return f"{self.where}, member {name!r}"
+        return f"{self.where}, member {shown(name)}"
 
 
 @contextmanager
@@ -108,13 +123,13 @@ def open_archive(data: bytes, where: str) -> Iterator[Archive]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
-            yield Archive(file, where)
+            yield Archive(file, where, len(data))
     except ParameterError:
         raise
     except BnnError as error:
         raise ParameterError(f"{where}: {error}") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise ParameterError(f"{where}: expected a whole .npz file: {error}") from error
+        raise ParameterError(f"{where}: expected a whole .npz file: {brief(error)}") from error
     # zlib.error, EOFError, NotImplementedError and RuntimeError (encrypted), MemoryError, …
     except Exception as error:
-        raise ParameterError(f"{where}: cannot be unpacked: {type(error).__name__}: {error}") from error
+        raise ParameterError(f"{where}: cannot be unpacked: {type(error).__name__}: {brief(error)}") from error

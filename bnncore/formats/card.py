@@ -13,6 +13,8 @@ from attrs import asdict, field, frozen
 
 from bnncore.errors import ResourceError
 from bnncore.files import read_limited
+from bnncore.formats.jsontext import parse_json
+from bnncore.formats.listing import brief, shown
 
 __all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card", "read_card"]
 
@@ -23,6 +25,10 @@ _LARGEST = sys.float_info.max
 
 _LIMIT = 2**24
 _LIMIT_OF = "this is no card"
+
+# Characters. They are shown in terminals and on pages: a line, some paragraphs.
+_LONGEST_TITLE = 200
+_LONGEST_TEXT = 10_000
 
 
 @frozen(kw_only=True)
@@ -106,20 +112,20 @@ def parse_card(data: bytes, where: str) -> Card:
         ResourceError: if it is no JSON, or a key is missing, unknown or of the wrong type.
     """
     try:
-        content = json.loads(data)
+        content = parse_json(data)
         metrics = tuple(Metric(**metric) for metric in content.pop("metrics"))
         licenses, recipe, networks = (
             MappingProxyType(dict(content.pop(key))) for key in ("licenses", "recipe", "networks")
         )
         card = Card(metrics=metrics, licenses=licenses, recipe=recipe, networks=networks, **content)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ResourceError(f"{where}: not a card: {type(error).__name__}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResourceError(f"{where}: not a card: {type(error).__name__}: {brief(error)}") from error
     try:
         _check(card)
         for metric in card.metrics:
             check_metric(metric)
     except TypeError as error:
-        raise ResourceError(f"{where}: {error}") from error
+        raise ResourceError(f"{where}: {brief(error)}") from error
     return card
 
 
@@ -128,12 +134,20 @@ def _check(card: Card) -> None:
     for key in ("title", "description", "source"):
         if not isinstance(getattr(card, key), str):
             raise TypeError(f"{key} must be text")
+    for key, value, longest in (
+        ("title", card.title, _LONGEST_TITLE),
+        ("description", card.description, _LONGEST_TEXT),
+        ("source", card.source, _LONGEST_TEXT),
+    ):
+        if len(value) > longest:
+            raise TypeError(f"{key} must have at most {longest} characters, found {len(value)}")
     for kind in ("weights", "data", *card.licenses):
-        if not isinstance(card.licenses.get(kind), str):
+        licence = card.licenses.get(kind)
+        if not isinstance(licence, str) or len(licence) > _LONGEST_TEXT:
             raise TypeError(f"licenses must name the licence of the {kind}")
     for name, figures in card.networks.items():
         if not isinstance(figures, Mapping) or not all(isinstance(each, int) for each in figures.values()):
-            raise TypeError(f"networks must have whole numbers for {name!r}, found {figures!r:.60}")
+            raise TypeError(f"networks must have whole numbers for {shown(name)}, found {shown(figures)}")
 
 
 def card_bytes(card: Card) -> bytes:

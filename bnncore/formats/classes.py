@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
+from bnncore.formats.listing import shown
 
 __all__ = ["CLASSES", "check_classes", "classes_bytes", "parse_classes", "read_classes", "read_classes_bytes"]
 
@@ -14,6 +15,9 @@ CLASSES = "classes.txt"
 
 _MAX_BYTES = 2**20
 _LIMIT_OF = "this is no list of class names"
+
+# Characters of one name; it is shown beside every picture.
+_LONGEST = 200
 
 
 def read_classes(path: Path, outputs: int | None = None) -> tuple[str, ...]:
@@ -82,7 +86,11 @@ def check_classes(names: Iterable[str], where: str, outputs: int | None = None) 
     first: dict[str, int] = {}
     for number, name in enumerate(result, 1):
         if not isinstance(name, str) or not name.strip():
-            raise ParameterError(f"{where}, line {number}: expected a class name, found {name!r}")
+            raise ParameterError(f"{where}, line {number}: expected a class name, found {shown(name)}")
+        if len(name) > _LONGEST:
+            raise ParameterError(
+                f"{where}, line {number}: expected a class name of at most {_LONGEST} characters, found {len(name)}"
+            )
         if not name.isprintable():
             raise ParameterError(f"{where}, line {number}: {name!r} has characters that cannot be printed")
         if name in first:

@@ -8,6 +8,7 @@ figures of ``bnncore.evaluation.Evaluation.to_dict``: ``samples``, ``right``, ``
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
 from bnncore.formats.card import Metric, check_metric
+from bnncore.formats.jsontext import parse_json
+from bnncore.formats.listing import brief
 
 __all__ = ["EVALUATION", "evaluation_bytes", "evaluation_content", "parse_metrics", "read_metrics"]
 
@@ -41,7 +44,12 @@ def evaluation_content(
 
 def evaluation_bytes(content: Mapping[str, Any]) -> bytes:
     """Return the bytes of an ``evaluation.json``; ``parse_metrics`` reads from them what a card states."""
-    return (json.dumps(content, indent=2) + "\n").encode()
+    # JSON has no infinite numbers: a rate is one where no time was seen to pass.
+    plain = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in content.items()
+    }
+    return (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode()
 
 
 def read_metrics(path: Path) -> tuple[Metric, ...]:
@@ -64,13 +72,13 @@ def parse_metrics(data: bytes, where: str) -> tuple[Metric, ...]:
         ParameterError: if it is neither.
     """
     try:
-        content = json.loads(data)
+        content = parse_json(data)
         found = [_accuracy(content)] if isinstance(content, dict) else [Metric(**each) for each in content]
         return tuple(check_metric(each) for each in found)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise ParameterError(
             f"{where}: expected the {EVALUATION} of bnncore evaluate --out, or a JSON list of metrics: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {brief(error)}"
         ) from error
 
 

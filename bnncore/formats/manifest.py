@@ -13,6 +13,8 @@ from pathlib import Path
 
 from bnncore.errors import ResourceError
 from bnncore.files import fingerprint, read_limited, write_atomically
+from bnncore.formats.jsontext import parse_json
+from bnncore.formats.listing import brief
 
 __all__ = ["MANIFEST", "manifest_bytes", "parse_manifest", "read_manifest", "write_manifest"]
 
@@ -44,9 +46,9 @@ def parse_manifest(data: bytes, where: str) -> dict[str, object]:
         ResourceError: if it is no manifest.
     """
     try:
-        files = json.loads(data)["files"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ResourceError(f"{where}: expected JSON with 'files': {error}; {_ADVICE}") from error
+        files = parse_json(data)["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResourceError(f"{where}: expected JSON with 'files': {brief(error)}; {_ADVICE}") from error
     if not isinstance(files, dict):
         raise ResourceError(f"{where}: expected a mapping in 'files'; {_ADVICE}")
     return files

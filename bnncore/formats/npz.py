@@ -30,7 +30,8 @@ from bnncore.errors import ParameterError
 from bnncore.files import read_limited, write_atomically
 from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
-from bnncore.formats.listing import some
+from bnncore.formats.jsontext import parse_json
+from bnncore.formats.listing import brief, shown, some
 
 __all__ = ["WEIGHTS", "NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
 
@@ -41,6 +42,9 @@ _VERSION = 1
 _META_LIMIT = 2**20
 _FILE_LIMIT = 2**29
 _LIMIT_OF = "the limit for parameters"
+
+# Bits of weights that are unpacked at a time.
+_UNPACKED = 2**22
 
 
 @frozen(kw_only=True, eq=False)
@@ -168,14 +172,14 @@ def _read_meta(archive: Archive) -> tuple[Topology, tuple[str, ...] | None]:
             f"{where}, member 'meta': expected uint8 text, found {text.dtype} {list(text.shape)}"
         )
     try:
-        meta = json.loads(text.tobytes().decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ParameterError(f"{where}, member 'meta': expected JSON: {error}") from error
+        meta = parse_json(text.tobytes())
+    except ValueError as error:
+        raise ParameterError(f"{where}, member 'meta': expected JSON: {brief(error)}") from error
     if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
         raise ParameterError(f"{where}, member 'meta': expected format {_FORMAT!r}")
     if meta.get("version") != _VERSION:
         raise ParameterError(
-            f"{where}: format version {meta.get('version')!r}, this bnncore reads {_VERSION}; "
+            f"{where}: format version {shown(meta.get('version'))}, this bnncore reads {_VERSION}; "
             "a newer bnncore may read it"
         )
     classes = meta.get("classes")
@@ -194,7 +198,7 @@ def _checked_array(archive: Archive, name: str, shape: tuple[int, int], dtype: s
             f"{archive.where}, member {name!r}: expected {np.dtype(dtype).name} {list(shape)}, "
             f"found {array.dtype} {list(array.shape)}"
         )
-    return array.astype(array.dtype.newbyteorder("="))
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _pack(weights: npt.NDArray[np.int8], bits: int) -> npt.NDArray[np.uint8]:
@@ -206,11 +210,21 @@ def _pack(weights: npt.NDArray[np.int8], bits: int) -> npt.NDArray[np.uint8]:
 
 
 def _unpack(packed: npt.NDArray[np.uint8], fan_in: int, bits: int, where: str) -> npt.NDArray[np.int8]:
-    unpacked = np.unpackbits(packed, axis=1, bitorder="little").astype(np.int8)
-    if unpacked[:, fan_in * bits :].any():
+    used = fan_in * bits
+    if used % 8 and (packed[:, -1] >> used % 8).any():
         raise ParameterError(f"{where}, weights: bits past the last of {fan_in} inputs are set; it is garbled")
-    unpacked = unpacked[:, : fan_in * bits]
-    if bits == 1:
-        return 2 * unpacked - 1
-    planes = unpacked.reshape(len(packed), fan_in, 2)
-    return planes[..., 0] - 2 * planes[..., 1]
+    weights = np.empty((len(packed), fan_in), np.int8)
+    # Some rows at a time: on the way a weight takes several bytes.
+    step = max(1, _UNPACKED // used)
+    for first in range(0, len(packed), step):
+        unpacked = np.unpackbits(packed[first : first + step], axis=1, count=used, bitorder="little").view(
+            np.int8
+        )
+        if bits == 1:
+            weights[first : first + step] = 2 * unpacked - 1
+        else:
+            planes = unpacked.reshape(-1, fan_in, 2)
+            weights[first : first + step] = planes[..., 0] - 2 * planes[..., 1]
+    # Nobody else can write them, so a network need not copy them.
+    weights.flags.writeable = False
+    return weights

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attrs import asdict, evolve, field, frozen
-from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le
+from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le, optional
 
 from bnncore.errors import BnnError, ResourceError
 from bnncore.files import read_limited
+from bnncore.formats.jsontext import parse_json
+from bnncore.formats.listing import brief, shown
 
 __all__ = [
     "RECIPE",
@@ -99,7 +101,7 @@ def _nested(given: Any) -> Any:
 def _by_present_names(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a recipe by the names that they have now; nested recipes see to their own."""
     if not isinstance(given, Mapping):
-        raise TypeError(f"expected an object with the fields of one, found {given!r}")
+        raise TypeError(f"expected an object with the fields of one, found {shown(given)}")
     twice = [old for old, new in _RENAMED.items() if old in given and new in given]
     if twice:
         raise ValueError(
@@ -110,9 +112,11 @@ def _by_present_names(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _initial(instance: Recipe, attribute: Any, value: Any) -> None:
     if not isinstance(value, (str, Recipe, type(None))):
-        raise TypeError(f"initial must be the name of a dataset or a recipe, not {value!r}")
+        raise TypeError(f"initial must be the name of a dataset or a recipe, not {shown(value)}")
     if isinstance(value, Recipe) and value.topology != instance.topology:
-        raise ValueError(f"initial is a recipe for {value.topology!r}, this one is for {instance.topology!r}")
+        raise ValueError(
+            f"initial is a recipe for {shown(value.topology)}, this one is for {shown(instance.topology)}"
+        )
 
 
 def _part(instance: Recipe, attribute: Any, value: int) -> None:
@@ -124,7 +128,7 @@ def _part(instance: Recipe, attribute: Any, value: int) -> None:
 
 def _teacher(instance: Recipe, attribute: Any, value: Any) -> None:
     if not isinstance(value, (Recipe, type(None))):
-        raise TypeError(f"teacher must be a recipe, not {value!r}")
+        raise TypeError(f"teacher must be a recipe, not {shown(value)}")
 
 
 @frozen(kw_only=True)
@@ -218,7 +222,7 @@ class Recipe:
         try:
             return cls(**_by_present_names(data))
         except (TypeError, ValueError) as error:
-            raise BnnError(f"not a recipe: {error}") from error
+            raise BnnError(f"not a recipe: {brief(error)}") from error
 
 
 @frozen(kw_only=True)
@@ -235,9 +239,9 @@ class RecipeEntry:
 
     recipe: Recipe
     seed: int = field(validator=instance_of(int))
-    threads: int | None = None
-    device: str | None = None
-    minutes: float | None = None
+    threads: int | None = field(default=None, validator=optional(instance_of(int)))
+    device: str | None = field(default=None, validator=optional(instance_of(str)))
+    minutes: float | None = field(default=None, validator=optional(instance_of((int, float))))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON, without what is None."""
@@ -271,9 +275,9 @@ def parse_entries(data: bytes, where: str) -> dict[str, dict[str, Any]]:
         ResourceError: if it is no JSON object of objects.
     """
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _unlike(where, str(error)) from error
+        content = parse_json(data)
+    except ValueError as error:
+        raise _unlike(where, brief(error)) from error
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
         raise _unlike(where, "it is another kind of JSON")
     return content
@@ -304,16 +308,16 @@ def parse_recipe(data: bytes, topology: str, where: str) -> RecipeEntry:
         entry = entries[topology]
         recipe, seed = entry["recipe"], entry["seed"]
     except KeyError as error:
-        raise ResourceError(f"{where}: no entry {error} for topology {topology!r}") from error
+        raise ResourceError(f"{where}: no entry {brief(error)} for topology {topology!r}") from error
     if not isinstance(seed, int):
-        raise ResourceError(f"{where}: expected a whole number as seed, found {seed!r}")
+        raise ResourceError(f"{where}: expected a whole number as seed, found {shown(seed)}")
     told = {name: entry.get(name) for name in ("threads", "device", "minutes")}
     try:
         found = RecipeEntry(recipe=Recipe.from_dict(recipe), seed=seed, **told)
-    except (BnnError, RecursionError) as error:
-        raise ResourceError(f"{where}, topology {topology!r}: {error}") from error
+    except (BnnError, TypeError) as error:
+        raise ResourceError(f"{where}, topology {topology!r}: {brief(error)}") from error
     if found.recipe.topology != topology:
-        raise ResourceError(f"{where}: the recipe of {topology!r} is for {found.recipe.topology!r}")
+        raise ResourceError(f"{where}: the recipe of {topology!r} is for {shown(found.recipe.topology)}")
     return found
 
 

@@ -69,10 +69,14 @@ class Network:
 def _checked_weights(topology: Topology, stage: MatrixStage, found: Any) -> npt.NDArray[np.int8]:
     array = _checked_array(topology, stage, "weights", found, (stage.outputs, stage.fan_in), np.int8)
     one_bit = topology.weight_bits == 1
-    valid = np.abs(array) == 1 if one_bit else (array >= -2) & (array <= 1)
-    if not valid.all():
+    lowest = -1 if one_bit else -2
+    # Without a mask of all: networks may have hundreds of millions of weights.
+    valid = (
+        array.min() >= lowest and array.max() <= 1 and (not one_bit or np.count_nonzero(array) == array.size)
+    )
+    if not valid:
         expected = "-1 and +1" if one_bit else "-2 to +1"
-        value = array[~valid].flat[0]
+        value = array[(array < lowest) | (array > 1) | (one_bit & (array == 0))].flat[0]
         raise NetworkError(f"{_where(topology, stage, 'weights')}: expected {expected}, found {value}")
     return array
 

@@ -102,12 +102,22 @@ def _accumulate(stage: MatrixStage, parameters: LayerParameters, values: Array) 
         columns = _windows(values, layer.kernel, layer.stride).transpose(0, 1, 2, 4, 5, 3)
     else:
         columns = values[:, None, None]
-    columns = columns.reshape(len(values), *stage.output_shape[:2], stage.fan_in)
     exact = np.float32 if stage.largest_sum + stage.offset < 2**24 else np.float64
-    sums: Array = columns.astype(exact, copy=False) @ parameters.weights.T.astype(exact)
-    sums += stage.offset
-    sums /= stage.unit
-    return sums.astype(np.int32)
+    result = np.empty((len(values), *stage.output_shape), np.int32)
+    # Rows of the map and neurons by and by: all windows of a large one, unfolded, do not fit into memory, nor do many
+    # weights as floating point.
+    rows = max(1, _CHUNK_ELEMENTS // max(1, len(values) * stage.output_shape[1] * stage.fan_in))
+    neurons = max(1, _CHUNK_ELEMENTS // stage.fan_in)
+    for first in range(0, stage.outputs, neurons):
+        weights = parameters.weights[first : first + neurons].T.astype(exact)
+        for row in range(0, stage.output_shape[0], rows):
+            part = columns[:, row : row + rows]
+            part = part.reshape(*part.shape[:3], stage.fan_in)
+            sums: Array = part.astype(exact, copy=False) @ weights
+            sums += stage.offset
+            sums /= stage.unit
+            result[:, row : row + rows, :, first : first + neurons] = sums
+    return result
 
 
 def _windows(values: Array, size: int, stride: int) -> Array:

@@ -59,6 +59,17 @@ MAX_FAN_IN = 2**20
 MAX_WEIGHTS = 2**28
 MAX_LAYERS = 256
 
+# Of what an image takes to run, the memory of its maps and the time: a file of a kilobyte can ask for any. Networks on
+# photographs of 224x224 pixels have maps of 3 million values, 15 million together, and 2**34 operations.
+MAX_MAP = 2**24
+MAX_MAPS = 2**28
+MAX_OPERATIONS = 2**36
+
+# Channels that kernels store together: a map of one channel takes as much as one of 64.
+_TOGETHER = 64
+
+MAX_NAME = 200
+
 
 def _whole(low: int, high: int) -> Any:
     """Return an attrs validator for an int (no bool) in low..high."""
@@ -67,7 +78,7 @@ def _whole(low: int, high: int) -> Any:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             kind = type(instance).__name__
             raise TopologyError(
-                f"{kind}.{attribute.name} must be a whole number from {low} to {high}, not {value!r}"
+                f"{kind}.{attribute.name} must be a whole number from {low} to {high}, not {value!r:.60}"
             )
 
     return check
@@ -79,16 +90,21 @@ def _instance(kind: type) -> Any:
     def check(instance: object, attribute: Any, value: object) -> None:
         if not isinstance(value, kind):
             owner = type(instance).__name__
-            raise TopologyError(f"{owner}.{attribute.name} must be {kind.__name__}, not {value!r}")
+            raise TopologyError(f"{owner}.{attribute.name} must be {kind.__name__}, not {value!r:.60}")
 
     return check
+
+
+def _name(instance: object, attribute: Any, value: str) -> None:
+    if len(value) > MAX_NAME:
+        raise TopologyError(f"Topology.name must have at most {MAX_NAME} characters, not {len(value)}")
 
 
 def _as_layers(given: Iterable[Any]) -> tuple[Any, ...]:
     try:
         return tuple(given)
     except TypeError:
-        raise TopologyError(f"layers must be a sequence of records, not {given!r}") from None
+        raise TopologyError(f"layers must be a sequence of records, not {given!r:.60}") from None
 
 
 @frozen(kw_only=True)
@@ -185,7 +201,7 @@ def _layer_records(instance: Any, attribute: Any, value: tuple[object, ...]) -> 
 
 def _output(instance: object, attribute: Any, value: object) -> None:
     if value not in ("scores", "bits"):
-        raise TopologyError(f"Topology.output must be 'scores' or 'bits', not {value!r}")
+        raise TopologyError(f"Topology.output must be 'scores' or 'bits', not {value!r:.60}")
 
 
 _KINDS: dict[str, type[Conv] | type[Pool] | type[Dense]] = {"conv": Conv, "pool": Pool, "dense": Dense}
@@ -210,7 +226,7 @@ class Topology:
         TopologyError: if the layers do not fit together.
     """
 
-    name: str = field(validator=_instance(str))
+    name: str = field(validator=[_instance(str), _name])
     input: Input = field(validator=_instance(Input))
     layers: tuple[Layer, ...] = field(converter=_as_layers, validator=_layer_records)
     weight_bits: int = field(default=1, validator=_whole(1, 2))
@@ -278,7 +294,8 @@ class Topology:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, TopologyError):
                 raise
-            raise TopologyError(f"not a topology: {type(error).__name__}: {error}") from error
+            reason = str(error)
+            raise TopologyError(f"not a topology: {type(error).__name__}: {reason:.200}") from error
 
 
 @frozen(kw_only=True)
@@ -399,10 +416,11 @@ def stages(topology: Topology) -> tuple[MatrixStage | PoolStage, ...]:
     shape = (topology.input.height, topology.input.width, topology.input.channels)
     bits = topology.input.bits
     result: list[MatrixStage | PoolStage] = []
-    number = weights = 0
+    number = weights = packed = values = operations = 0
     flat = False
     for position, layer in enumerate(layers):
         where = f"topology {topology.name!r}, layer {position} ({type(layer).__name__})"
+        values += _map_values(where, shape, layer.padding if isinstance(layer, Conv) else 0)
         if flat and not isinstance(layer, Dense):
             raise TopologyError(f"{where}: only Dense layers can follow a Dense layer")
         if isinstance(layer, Pool):
@@ -410,6 +428,8 @@ def stages(topology: Topology) -> tuple[MatrixStage | PoolStage, ...]:
                 raise TopologyError(f"{where}: the first layer must have weights")
             after = _window(where, shape, layer.size, layer.stride, 0)
             pooled = (*after, shape[2])
+            operations += layer.size**2 * math.prod(pooled)
+            _check_cost(where, values, operations)
             result.append(PoolStage(layer=layer, input_shape=shape, output_shape=pooled))
             shape = pooled
             continue
@@ -421,12 +441,22 @@ def stages(topology: Topology) -> tuple[MatrixStage | PoolStage, ...]:
             flat = True
             output_shape = (1, 1, layer.outputs)
             fan_in = shape[0] * shape[1] * shape[2]
+        # Kernels store the weights of all layers but the first by pixel, whose channels they round up.
+        stored = fan_in if number == 0 else fan_in // shape[2] * _rounded(shape[2])
         weights += fan_in * layer.outputs
+        packed += stored * layer.outputs
         if fan_in > MAX_FAN_IN or weights > MAX_WEIGHTS:
             raise TopologyError(
                 f"{where}: {fan_in} inputs a neuron and {weights} weights so far; "
                 f"the limits are {MAX_FAN_IN} and {MAX_WEIGHTS}"
             )
+        if packed > MAX_WEIGHTS:
+            raise TopologyError(
+                f"{where}: {packed} weights so far where channels are stored in groups of {_TOGETHER}; the limit is "
+                f"{MAX_WEIGHTS}"
+            )
+        operations += fan_in * math.prod(output_shape)
+        _check_cost(where, values, operations)
         last = position == len(layers) - 1
         result.append(
             MatrixStage(
@@ -457,6 +487,30 @@ def _accumulator(topology: Topology, input_bits: int) -> Accumulator:
     if topology.weight_bits == topology.activation_bits == 1:
         return "popcount"
     return "signed"
+
+
+def _map_values(where: str, shape: tuple[int, int, int], padding: int) -> int:
+    """Return how many values are stored of a map that a layer reads, its padding included."""
+    height, width, channels = shape
+    places = (height + 2 * padding) * (width + 2 * padding)
+    if places * channels > MAX_MAP:
+        raise TopologyError(
+            f"{where}: reads a map of {height}x{width} places and {channels} channels, padded by {padding}; the limit "
+            f"is {MAX_MAP} values"
+        )
+    return places * _rounded(channels)
+
+
+def _rounded(channels: int) -> int:
+    return -(-channels // _TOGETHER) * _TOGETHER
+
+
+def _check_cost(where: str, values: int, operations: int) -> None:
+    if values > MAX_MAPS or operations > MAX_OPERATIONS:
+        raise TopologyError(
+            f"{where}: {values} values in maps and {operations} operations an image so far; the limits are {MAX_MAPS} "
+            f"and {MAX_OPERATIONS}"
+        )
 
 
 def _window(where: str, shape: tuple[int, int, int], size: int, stride: int, padding: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,10 +49,10 @@ def test_packaged_finds_every_file_that_was_listed(package: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deny(self: Path, *arguments: object, **options: object) -> None:
+    def deny(*arguments: object, **options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", deny)
+    monkeypatch.setattr(os, "open", deny)
     with pytest.raises(ResourceError, match=r"Gewürz\.bin: cannot be read: Permission denied"):
         write_manifest(package)
 

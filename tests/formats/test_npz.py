@@ -382,6 +382,94 @@ def test_huge_meta_is_refused() -> None:
         parse_npz(data, "w.npz")
 
 
+def test_weights_that_unpack_to_many_times_their_file_are_refused_unread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nearly as many weights as a topology may have: 256 MB in memory, and their zeros 32 KB in the file."""
+    layers = (Dense(outputs=65536), Dense(outputs=4000))
+    topology = Topology(name="wide", input=Input(height=1, width=8, bits=1), layers=layers).to_dict()
+    shapes = {"layer0.weights": (65536, 1), "layer1.weights": (4000, 8192)}
+    meta = {"format": "bnncore-parameters", "version": 1, "topology": topology}
+    content = {"meta.npy": npy(np.frombuffer(json.dumps(meta).encode(), np.uint8))}
+    content |= {f"{name}.npy": npy(np.zeros(shape, np.uint8)) for name, shape in shapes.items()}
+    content["layer0.thresholds.npy"] = npy(np.zeros((65536, 1), np.int32))
+    data = zipped(content, zipfile.ZIP_DEFLATED)
+    assert len(data) < 2**16
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            ParameterError, match=r"'layer1.weights': its 32768128 bytes are more than .* may unpack to"
+        ):
+            parse_npz(data, "w.npz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_a_network_is_read_in_little_more_memory_than_its_weights_take() -> None:
+    network = random_network(attrs.evolve(TOPOLOGY, layers=(Dense(outputs=65536), Dense(outputs=128))), 1)
+    data = npz_bytes(network)
+    tracemalloc.start()
+    try:
+        parse_npz(data, "w.npz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    weights = sum(layer.weights.nbytes for layer in network.layers)
+    assert peak < 1.5 * weights + 2**23
+
+
+@pytest.mark.parametrize(
+    ("given", "layers", "message"),
+    [
+        # A kilobyte that asks for 4 TiB, one that would run for days, and one whose pool would.
+        ((4096, 4096, 1), [{"kind": "conv", "outputs": 65536, "kernel": 1}], "values in maps"),
+        (
+            (1024, 1024, 1),
+            [{"kind": "conv", "outputs": 16}, {"kind": "conv", "outputs": 512, "kernel": 90}],
+            "operations",
+        ),
+        (
+            (2048, 2048, 1),
+            [{"kind": "conv", "outputs": 1, "kernel": 1}, {"kind": "pool", "size": 1024, "stride": 1}],
+            "operations",
+        ),
+        ((4096, 4096, 3), [], "reads a map of 4096x4096 places and 3 channels"),
+        (
+            (3000, 3000, 1),
+            [{"kind": "conv", "outputs": 1, "kernel": 2049, "padding": 2048, "stride": 99}],
+            "padded by 2048",
+        ),
+    ],
+)
+def test_a_topology_that_asks_for_memory_or_time_without_end_is_refused(
+    given: tuple[int, int, int], layers: list[dict[str, Any]], message: str
+) -> None:
+    def grow(meta: dict[str, Any]) -> None:
+        meta["topology"]["input"] |= dict(zip(("height", "width", "channels"), given))
+        meta["topology"]["layers"] = [*layers, {"kind": "dense", "outputs": 2}]
+
+    with pytest.raises(ParameterError, match=rf"^w\.npz: topology 'tiny', layer .*{message}"):
+        parse_npz(with_meta(grow), "w.npz")
+
+
+def test_what_a_file_says_is_shown_in_a_few_words() -> None:
+    for change in (
+        lambda meta: meta["topology"].update(name="x" * 100_000),
+        lambda meta: meta["topology"].update(weight_bits="x" * 60_000),
+        lambda meta: meta.update(version="x" * 60_000),
+        lambda meta: meta.update(classes=["x" * 60_000]),
+        lambda meta: meta["topology"]["layers"][0].update({"x" * 60_000: 1}),
+    ):
+        with pytest.raises(ParameterError) as caught:
+            parse_npz(with_meta(change), "w.npz")
+        assert len(str(caught.value)) < 500
+    with pytest.raises(ParameterError) as caught:
+        parse_npz(zipped({**members(), "x" * 60_000: b""}), "w.npz")
+    assert len(str(caught.value)) < 500
+
+
 def test_a_topology_past_the_limits_is_refused() -> None:
     def grow(meta: dict[str, Any]) -> None:
         meta["topology"]["layers"] = [{"kind": "dense", "outputs": 65536}] * 3

@@ -27,6 +27,9 @@ BYTES, BITS, TERNARY = "BNN_BYTES", "BNN_BITS", "BNN_TERNARY"
 ONE_BIT, TWO_BIT, SCORES, FLAGS = "BNN_ONE_BIT", "BNN_TWO_BIT", "BNN_SCORES", "BNN_FLAGS"
 PIXELS, SIGN_BYTES, SIGN_BITS = "BNN_PIXELS", "BNN_SIGN_BYTES", "BNN_SIGN_BITS"
 
+# Bytes of weights that are packed at a time.
+_UNPACKED = 2**22
+
 # No value reaches this (2**29 at most; see topology.MAX_FAN_IN), and limits may be negated.
 _FAR = 2**30
 
@@ -234,16 +237,20 @@ def _planes(stage: MatrixStage, weights: Array, weight_bits: int) -> Array:
 
     Two-bit weights are a sum of planes worth -1/2 or +1/2: two for -1..+1, four where there is a -2.
     """
-    if weight_bits == 1:
-        signs = (weights > 0)[None]
-    else:
+    levels: tuple[int, ...] = (0,)
+    if weight_bits == 2:
         levels = (-1, 0) if weights.min() >= -1 else (-2, -1, 0, 1)
-        signs = np.stack([weights > level for level in levels])
     channels = stage.fan_in if stage.number == 0 else stage.input_shape[2]
-    by_pixel = signs.reshape(*signs.shape[:2], -1, channels)
-    padding = [(0, 0)] * 3 + [(0, -channels % GROUP)]
-    packed = np.packbits(np.pad(by_pixel, padding), axis=-1, bitorder="little")
-    words: Array = packed.reshape(*signs.shape[:2], -1).view("<u8").astype(np.uint64)
+    padding = [(0, 0), (0, 0), (0, -channels % GROUP)]
+    row = stage.fan_in // channels * -(-channels // GROUP)
+    words = np.empty((len(levels), stage.outputs, row), np.uint64)
+    # Some neurons at a time: until it is a bit, a weight takes a byte, and so does each channel that is not used.
+    step = max(1, _UNPACKED // (row * GROUP))
+    for plane, level in zip(words, levels):
+        for first in range(0, stage.outputs, step):
+            signs = (weights[first : first + step] > level).reshape(-1, stage.fan_in // channels, channels)
+            packed = np.packbits(np.pad(signs, padding), axis=-1, bitorder="little")
+            plane[first : first + step] = packed.reshape(len(signs), -1).view("<u8")
     return words
 
 

@@ -1,0 +1,89 @@
+"""JSON from anywhere, read within bounds: every ``.json`` of a plugin or a run, and the ``meta`` of an ``.npz``.
+
+``json.loads`` alone takes NaN, lets the last of two equal keys win, guesses at other encodings, and converts whole
+numbers of any length, which takes the square of their digits on Python 3.10. What it lets through as deep as its own
+recursion goes overflows whoever walks it afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from bnncore.formats.listing import shown
+
+__all__ = ["parse_json"]
+
+# Cards hold recipes that hold recipes of teachers and starts; these are five or six deep.
+_DEEPEST = 64
+_MOST_DIGITS = 100
+# A description is a paragraph, and what is read may come to be shown.
+_LONGEST_TEXT = 2**16
+
+
+def parse_json(data: bytes) -> Any:
+    """Return what a JSON text in UTF-8 holds: dictionaries, lists, text, finite numbers, truth values and None.
+
+    Args:
+        data: the text, with or without a byte order mark.
+
+    Raises:
+        ValueError: in one short line, if it is none, nests more than 64 levels, has a key twice, NaN, an infinite
+            number, a whole number of more than 100 digits or a text of more than 65,536 characters.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected UTF-8 text, found byte {data[error.start]:#04x}") from error
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_mapping, parse_int=_whole, parse_float=_finite, parse_constant=_finite
+        )
+    except RecursionError as error:
+        raise ValueError(f"nested more than {_DEEPEST} levels deep") from error
+    _check(value)
+    return value
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        first: set[str] = set()
+        for key, _ in pairs:
+            if key in first:
+                raise ValueError(f"the key {shown(key)} occurs twice")
+            first.add(key)
+    return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a whole number of {len(digits)} digits, at most {_MOST_DIGITS} are read")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits:.40} is no finite number")
+    return value
+
+
+def _check(value: Any) -> None:
+    """Refuse what is too deep or too long, level by level: recursion would be what is to be prevented."""
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST + 1):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner += each
+                inner += each.values()
+            elif isinstance(each, list):
+                inner += each
+            elif isinstance(each, str) and len(each) > _LONGEST_TEXT:
+                raise ValueError(f"a text of {len(each)} characters, at most {_LONGEST_TEXT} are read")
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"nested more than {_DEEPEST} levels deep")

@@ -103,7 +103,7 @@ def load_classifier(
     contents = Contents(
         name=place.stem if place.is_file() else "/".join(_absolute(place).parts[-2:]),
         topology=network.topology,
-        preprocessing=Preprocessing.default(network.topology.input),
+        preprocessing=Preprocessing.unrecorded(network.topology.input),
         classes=lambda: names,
         network=lambda: network,
         card=lambda: None,

@@ -76,6 +76,10 @@ def _in_its_package(instance: Any, attribute: Any, value: Resource) -> None:
         )
 
 
+def _digits(given: Input) -> bool:
+    return given.bits == 1 and given.channels == 1
+
+
 def _frozen_mapping(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(given))
 
@@ -130,7 +134,8 @@ class Step:
     """One declared step of preprocessing.
 
     Attributes:
-        operation: a name from ``bnncore.pictures.preprocessing.OPERATIONS``, for example ``letterbox``.
+        operation: a name from ``bnncore.pictures.preprocessing.OPERATIONS``, for example ``fit``. What a name means
+            never changes, since weights are trained with it; another meaning is another name.
         options: its keyword arguments: strings, numbers and tuples of numbers.
     """
 
@@ -166,9 +171,16 @@ class Preprocessing:
 
     @classmethod
     def default(cls, given: Input) -> Preprocessing:
-        """Return what is used where nobody declares anything: digits for one-bit grey, else a letterbox."""
-        operation = "digit" if given.bits == 1 and given.channels == 1 else "letterbox"
-        return cls(steps=(Step(operation=operation),))
+        """Return what new weights are best trained with: digits for one-bit grey, else the whole picture, fitted."""
+        return cls(steps=(Step(operation="digit" if _digits(given) else "fit"),))
+
+    @classmethod
+    def unrecorded(cls, given: Input) -> Preprocessing:
+        """Return what weights were trained with that record no preprocessing: digits for one-bit grey, else a letterbox.
+
+        It never changes, since such weights do not.
+        """
+        return cls(steps=(Step(operation="digit" if _digits(given) else "letterbox"),))
 
     def describe(self) -> str:
         """Return it in one line for people: the steps' operations, or the function's import path."""

@@ -55,7 +55,7 @@ class Resolution:
         parameters: the record of the weights.
         preprocessing: how pictures were prepared for these weights.
         owner, topology_owner, parameters_owner, preprocessing_owner: who offers each of them; the topology's, for the
-            default preprocessing of its input.
+            preprocessing of weights that declare none.
     """
 
     dataset: Dataset
@@ -177,7 +177,7 @@ class Resolution:
     def _preprocessing(self) -> Choice:
         reason = "declared by its plugin"
         if self.preprocessing_owner == self.topology_owner:
-            reason = "the default of the network's input; the plugins declare none"
+            reason = "that of old weights on such an input; the plugins declare none"
         return Choice(
             part=PREPROCESSING.word,
             what=self.preprocessing.describe(),
@@ -261,7 +261,7 @@ def _resolve(
             f"plugin {parameters_owner.owner} offers no parameters of {dataset.name!r} for {network.name!r}"
         )
     # The plugin of the parameters is asked first, since they were trained that way, then the dataset's.
-    preprocessing, preprocessing_owner = Preprocessing.default(network.input), topology_owner
+    preprocessing, preprocessing_owner = Preprocessing.unrecorded(network.input), topology_owner
     for claim in dict.fromkeys((parameters_owner, owner)):
         declared = registry.ask(claim, PREPROCESSING, **asked)
         if declared is not None:

@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from bnncore.errors import InputError
 from bnncore.files import unreadable
 
-__all__ = ["Resampling", "Source", "open_image", "to_rgb"]
+__all__ = ["Resampling", "Source", "on_background", "open_image", "to_rgb"]
 
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, npt.NDArray[np.uint8]]
 
@@ -28,6 +28,7 @@ Resampling: Any = getattr(Image, "Resampling", Image)
 # Formats that only decode pixels. PostScript, for one, would run a program.
 _COMMON = ("PNG", "JPEG", "GIF", "BMP", "PPM")
 _OTHER = ("WEBP", "TIFF", "AVIF", "TGA", "ICO", "PCX", "SGI", "JPEG2000")
+_TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ORIENTATION = 0x0112
 _open_lock = threading.Lock()
@@ -87,6 +88,19 @@ def to_rgb(image: Image.Image) -> Image.Image:
         # By way of RGBA: the direct way warns of palettes with transparency.
         image = image.convert("RGBA")
     return image.convert("RGB")
+
+
+def on_background(image: Image.Image, fill: int) -> Image.Image:
+    """Convert to RGB, or grey if it is black and white; what is transparent shows a grey value, 0 to 255."""
+    if "transparency" not in image.info and image.mode not in _TRANSPARENT:
+        if image.mode == "1":
+            return image.convert("L")
+        return image.convert("RGB")
+    # Pillow has no direct way from premultiplied grey.
+    image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    canvas = Image.new("RGB", image.size, (fill, fill, fill))
+    canvas.paste(image, mask=image.getchannel("A"))
+    return canvas
 
 
 def _read(path: str | os.PathLike[str], where: str) -> bytes:

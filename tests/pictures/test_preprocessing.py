@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from bnnhw.topology import Input
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import bnncore
 from bnncore.errors import InputError, PluginError
+from bnncore.pictures import preprocessing
 from bnncore.pictures.decoding import Resampling
 from bnncore.pictures.preprocessing import OPERATIONS, Pipeline, letterbox
 from bnncore.records import Preprocessing, Step
@@ -72,14 +73,14 @@ def original(image: Image.Image) -> np.ndarray:
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_the_letterbox_is_that_of_the_original(width: int, height: int) -> None:
     image = noise(width, height)
-    assert np.array_equal(pipeline(CNV)(image), original(image))
+    assert np.array_equal(pipeline(CNV, "letterbox")(image), original(image))
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1", "CMYK"])
 @pytest.mark.parametrize("size", [(100, 60), (20, 25), (32, 32), (33, 31)])
 def test_the_letterbox_is_that_of_the_original_in_every_mode(mode: str, size: tuple[int, int]) -> None:
     image = noise(*size, mode)
-    assert np.array_equal(pipeline(CNV)(image), original(image))
+    assert np.array_equal(pipeline(CNV, "letterbox")(image), original(image))
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
@@ -108,7 +109,7 @@ def test_letterbox_sizes_follow_the_documented_formula(width: int, height: int) 
     ],
 )
 def test_the_picture_lies_where_it_should(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
-    array = pipeline(CNV)(Image.new("RGB", size, (0, 0, 0)))
+    array = pipeline(CNV, "letterbox")(Image.new("RGB", size, (0, 0, 0)))
     expected = np.full((32, 32, 3), 255, np.uint8)
     expected[box[1] : box[3], box[0] : box[2]] = 0
     assert np.array_equal(array, expected)
@@ -122,7 +123,7 @@ def test_bars_can_have_another_colour() -> None:
 
 def test_a_small_picture_is_not_enlarged() -> None:
     image = noise(9, 5)
-    assert np.array_equal(pipeline(CNV)(image)[13:18, 11:20], np.asarray(image))
+    assert np.array_equal(pipeline(CNV, "letterbox")(image)[13:18, 11:20], np.asarray(image))
 
 
 DEER = {
@@ -146,7 +147,7 @@ def test_the_deer_is_the_same_from_every_source(original_picture: Callable[[str]
     path = original_picture("deer.jpg")
     expected = original(Image.open(path))
     for source in (path, str(path), path.read_bytes(), Image.open(path), np.asarray(Image.open(path))):
-        assert np.array_equal(pipeline(CNV)(source), expected)
+        assert np.array_equal(pipeline(CNV, "letterbox")(source), expected)
 
 
 def test_the_deer_between_its_bars_is_that_of_the_originals_record(
@@ -156,6 +157,103 @@ def test_the_deer_between_its_bars_is_that_of_the_originals_record(
     record = np.fromfile(original_picture("deer.bin"), np.uint8)[1:].reshape(3, 32, 32).transpose(1, 2, 0)
     found = pipeline(CNV, ("letterbox", {"fill": 0}))(original_picture("deer.jpg"))
     assert np.array_equal(found, record)
+
+
+# -- fit: converted first, then shrunk or enlarged -------------------------------------------------
+
+
+def coloured(width: int, height: int) -> Image.Image:
+    """Return smooth colours, which survive a palette and black and white."""
+    x = np.linspace(0, 255, width)[None, :].repeat(height, 0)
+    y = np.linspace(0, 255, height)[:, None].repeat(width, 1)
+    return Image.fromarray(np.stack([x, y, 255 - x], -1).round().astype(np.uint8))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 200), st.sampled_from(["RGB", "L"]))
+def test_fit_is_the_letterbox_for_what_is_larger_than_the_input(width: int, height: int, mode: str) -> None:
+    assume(width >= 32 or height >= 32)
+    image = noise(width, height, mode)
+    assert np.array_equal(pipeline(CNV, "fit")(image), pipeline(CNV, "letterbox")(image))
+
+
+@pytest.mark.parametrize("mode", ["P", "PA", "1", "CMYK", "YCbCr", "RGBA", "LA", "RGBa", "La"])
+def test_fit_converts_before_it_shrinks(mode: str) -> None:
+    image = coloured(200, 160).convert({"PA": "P", "RGBa": "RGBA", "La": "LA"}.get(mode, mode)).convert(mode)
+    colours = image.convert({"RGBa": "RGBA", "La": "LA"}.get(mode, mode)).convert("RGB")
+    found, expected = pipeline(CNV, "fit")(image), pipeline(CNV, "letterbox")(colours)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("mode", "most"), [("P", 12), ("1", 35)])
+def test_fit_shows_what_a_palette_and_dots_mean(mode: str, most: int) -> None:
+    """Each pixel is the mean of many, as in a print; the letterbox takes one of them."""
+    picture = coloured(320, 320)
+    expected = np.asarray((picture.convert("L") if mode == "1" else picture).convert("RGB").resize((32, 32)))
+    found = {name: pipeline(CNV, name)(picture.convert(mode)) for name in ("fit", "letterbox")}
+    wrong = {name: np.abs(each.astype(int) - expected).mean() for name, each in found.items()}
+    assert wrong["fit"] < most / 3 < most < 3 * wrong["letterbox"]
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((1, 1), (0, 0, 32, 32)),
+        ((16, 12), (0, 4, 32, 28)),
+        ((12, 16), (4, 0, 28, 32)),
+        ((31, 31), (0, 0, 32, 32)),
+        ((1, 31), (15, 0, 16, 32)),
+        ((32, 8), (0, 12, 32, 20)),
+        ((8, 32), (12, 0, 20, 32)),
+        ((64, 48), (0, 4, 32, 28)),
+    ],
+)
+def test_fit_leaves_bars_on_one_axis_alone(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
+    expected = np.full((32, 32, 3), 255, np.uint8)
+    expected[box[1] : box[3], box[0] : box[2]] = 0
+    assert np.array_equal(pipeline(CNV, "fit")(Image.new("RGB", size)), expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "RGB", "L", "1"])
+def test_fit_shows_the_background_where_a_picture_is_transparent(mode: str) -> None:
+    """The colour that is stored there is whatever a program left behind."""
+    image = Image.new({"P": "RGB", "PA": "RGBA"}.get(mode, mode), (64, 64))
+    if mode in ("RGBA", "LA"):
+        image.paste(Image.new(mode, (32, 64), (200,) * (len(mode) - 1) + (255,)), (32, 0))
+    elif mode == "PA":
+        image = Image.new("P", (64, 64), 7).convert("PA")
+        image.putalpha(0)
+        image.paste(Image.new("P", (32, 64), 7).convert("PA"), (32, 0))
+    else:
+        image.paste(Image.new(image.mode, (32, 64), 1 if mode == "1" else "white"), (32, 0))
+        image = image.convert(mode)
+        image.info["transparency"] = image.getpixel((0, 0))
+    dark = pipeline(CNV, ("fit", {"fill": 9}))(image)
+    light = pipeline(CNV, ("fit", {"fill": 240}))(image)
+    assert (np.unique(dark[:, :12]).tolist(), np.unique(light[:, :12]).tolist()) == ([9], [240])
+    assert np.array_equal(dark[:, 20:], light[:, 20:])
+
+
+@pytest.mark.parametrize("mode", ["P", "1", "RGBA", "CMYK", "transparent"])
+@pytest.mark.parametrize("operation", ["fit", "stretch"])
+@pytest.mark.parametrize("size", [(70, 55), (200, 3)])
+def test_what_is_converted_in_strips_is_what_it_is_at_once(
+    operation: str, mode: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = noise(*size, "P" if mode == "transparent" else mode)
+    if mode == "transparent":
+        image.info["transparency"] = 3
+    whole = pipeline(CNV, operation)(image)
+    monkeypatch.setattr(preprocessing, "_CONVERTED", 150)
+    assert np.array_equal(pipeline(CNV, operation)(image), whole)
+
+
+def test_stretch_is_what_it_was() -> None:
+    """Recorded weights count on it: palettes by way of RGBA, as one."""
+    for mode in ("P", "1"):
+        image = noise(70, 55, mode)
+        expected = image.convert("RGBA").resize((32, 32), Resampling.LANCZOS).convert("RGB")
+        assert np.array_equal(pipeline(CNV, "stretch")(image), np.asarray(expected))
 
 
 # -- every input makes the network's shape ---------------------------------------------------------
@@ -249,11 +347,12 @@ def test_an_array_of_another_type_is_not_converted(dtype: type) -> None:
 # -- declared steps --------------------------------------------------------------------------------
 
 
-def test_the_default_is_a_letterbox_or_for_one_bit_grey_a_digit() -> None:
+@pytest.mark.parametrize(("rule", "colour"), [("default", "fit"), ("unrecorded", "letterbox")])
+def test_new_weights_are_trained_on_fitted_pictures_and_old_ones_keep_theirs(rule: str, colour: str) -> None:
     def names(given: Input) -> list[str]:
-        return [step.operation for step in Preprocessing.default(given).steps]
+        return [step.operation for step in getattr(Preprocessing, rule)(given).steps]
 
-    assert names(CNV) == names(GREY) == names(Input(height=5, width=5, channels=3, bits=1)) == ["letterbox"]
+    assert names(CNV) == names(GREY) == names(Input(height=5, width=5, channels=3, bits=1)) == [colour]
     assert names(LFC) == ["digit"]
 
 
@@ -288,7 +387,7 @@ def test_steps_are_applied_in_order() -> None:
 
 
 def test_an_unknown_step_is_named_with_the_known_ones() -> None:
-    with pytest.raises(PluginError, match="step 'rotate' does not exist; choose from letterbox, crop"):
+    with pytest.raises(PluginError, match="step 'rotate' does not exist; choose from fit, letterbox, crop"):
         pipeline(CNV, "rotate")
 
 

@@ -111,7 +111,7 @@ TITLE = 'title="shapes: a dataset for bnncore"'
         (DATASET, [("PACKAGE/classes.txt", "long", "a\nb\nc\nd\ne")], "classes", "the network has 5 outputs"),
         (DATASET, [("PACKAGE/classes.txt", "round\nsquare", "square\nround")], "parameters", "trained for the classes"),
         (DATASET, [(INIT, 'golden=packaged(__name__, "golden.npz"),', "")], "golden_vectors", "no golden vectors"),
-        (DATASET, [(INIT, 'operation="letterbox"', 'operation="squeeze"')], "preprocessing", "does not exist"),
+        (DATASET, [(INIT, 'operation="fit"', 'operation="squeeze"')], "preprocessing", "does not exist"),
         (BITSTREAM, [(INIT, 'digest="', 'digest="' + "0" * 64 + '" or "')], "bitstreams", "another folding"),
         (BITSTREAM, [(INIT, "boards=(board,)", 'boards=("other",)')], "bitstreams", "for the boards other, not for"),
         (BITSTREAM, [(INIT, "Folding.of((1, 1)", "Folding.of((3, 1)")], "bitstreams", "PE 3 does not divide"),
@@ -234,7 +234,7 @@ def test_preprocessing_that_misbehaves_is_found(check, function, message):
     def add(project: Path, package: str) -> None:
         (project / package / "pictures.py").write_text(PREPROCESSING)
 
-    steps = 'steps=(Step(operation="letterbox"),)'
+    steps = 'steps=(Step(operation="fit"),)'
     edits = [(INIT, steps, f'function="bnn_shapes.pictures:{function}"')]
     outcome = check(DATASET, edits, add)["preprocessing"]
     assert outcome.state == "problem"

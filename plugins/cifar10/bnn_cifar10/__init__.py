@@ -48,4 +48,4 @@ def bnncore_parameters(dataset: str, topology: str) -> Parameters | None:
 @hookimpl
 def bnncore_preprocessing(dataset: str, topology: str) -> Preprocessing | None:
     """Return how pictures were prepared for these weights."""
-    return Preprocessing(steps=(Step(operation="letterbox"),)) if dataset == "cifar10" else None
+    return Preprocessing(steps=(Step(operation="fit"),)) if dataset == "cifar10" else None

@@ -40,4 +40,4 @@ def bnncore_parameters(dataset: str, topology: str) -> Parameters | None:
 @hookimpl
 def bnncore_preprocessing(dataset: str, topology: str) -> Preprocessing | None:
     """Return how pictures were prepared for these weights."""
-    return Preprocessing(steps=(Step(operation="letterbox"),)) if dataset == "cucumber9" else None
+    return Preprocessing(steps=(Step(operation="fit"),)) if dataset == "cucumber9" else None

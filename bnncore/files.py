@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 _PIECE = 2**20
+# Waiting for no other end of a pipe; as bytes, and not for child processes.
+_AT_ONCE = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC", "O_NOINHERIT")
+)
 
 # Seconds until somebody opens the other end of a pipe.
 _PATIENCE = 1.0
@@ -52,14 +56,14 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "bnncore"
 
 
-def unreadable(where: str | Path, fault: Exception) -> str:
+def unreadable(where: str | os.PathLike[str], fault: Exception) -> str:
     """Return the one sentence for a file that cannot be read, with the system's reason."""
     reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else fault
     return f"{where}: cannot be read: {reason}"
 
 
 @contextmanager
-def reading(path: Path, error: type[BnnError], advice: str = "") -> Iterator[None]:
+def reading(path: str | os.PathLike[str], error: type[BnnError], advice: str = "") -> Iterator[None]:
     """Turn what the system raises in the body of the ``with`` into an error that names the file.
 
     Args:
@@ -73,7 +77,9 @@ def reading(path: Path, error: type[BnnError], advice: str = "") -> Iterator[Non
         raise error(_advising(unreadable(path, fault), advice)) from fault
 
 
-def read_limited(path: Path, limit: int, error: type[BnnError], limit_of: str, advice: str = "") -> bytes:
+def read_limited(
+    path: str | os.PathLike[str], limit: int, error: type[BnnError], limit_of: str, advice: str = ""
+) -> bytes:
     """Return the whole content of a file that anybody may have made.
 
     Args:
@@ -86,6 +92,8 @@ def read_limited(path: Path, limit: int, error: type[BnnError], limit_of: str, a
     Raises:
         BnnError: of the given class, naming the file, if it cannot be read or is larger.
     """
+    if (whole := _plain_file(path, limit)) is not None:
+        return whole
     with reading(path, error, advice), io.FileIO(path, opener=_open_at_once) as file:
         # A buffer of the limit would take that much memory, however small the file. What is no file on a disk, as a
         # pipe, has size 0 until it is read.
@@ -141,6 +149,28 @@ def write_atomically(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def _plain_file(path: str | os.PathLike[str], limit: int) -> bytes | None:
+    """Return the content of a plain file within the limit; None for all else, be it an error.
+
+    In as few calls as can be: a picture of 32x32 pixels is decoded in the time that Python's files take.
+    """
+    try:
+        handle = os.open(path, _AT_ONCE)
+    except (OSError, ValueError):
+        return None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+            return None
+        # A byte more, since what is larger by now, or in no full read, is left to a closer look.
+        whole = os.read(handle, status.st_size + 1)
+        return whole if len(whole) == status.st_size > 0 else None
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
 def _open_at_once(name: str, flags: int) -> int:
     """Open a file for ``open``, as ``os.open`` does, but refuse devices, and wait for no other end of a pipe.
 
@@ -154,7 +184,7 @@ def _open_at_once(name: str, flags: int) -> int:
     return handle
 
 
-def _first_bytes(file: io.FileIO, path: Path) -> bytes:
+def _first_bytes(file: io.FileIO, path: str | os.PathLike[str]) -> bytes:
     """Return what a pipe has first, and nothing of a plain file; from then on, reading waits for the writer.
 
     Raises:

@@ -152,7 +152,7 @@ class Preprocessing:
 
     Attributes:
         steps: applied in order to an upright picture; the last leaves the input's shape.
-        function: import path of ``function(image, input) -> uint8 array`` instead of steps; it is
+        function: import path of ``function(image, input) -> uint8 array``, RGB, instead of steps; it is
             given a ``PIL.Image.Image`` and a ``bnnhw.topology.Input``.
         jpeg_side: lets JPEG files be decoded at a half, a quarter or an eighth of their size, as long as each
             side keeps so many pixels. Large photographs take a fraction of the time, and their pixels
@@ -176,7 +176,7 @@ class Preprocessing:
 
     @classmethod
     def unrecorded(cls, given: Input) -> Preprocessing:
-        """Return what weights were trained with that record no preprocessing: digits for one-bit grey, else a letterbox.
+        """Return what weights that record none were trained with: digits for one-bit grey, else a letterbox.
 
         It never changes, since such weights do not.
         """

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from bnncore.errors import InputError
-from bnncore.files import unreadable
+from bnncore.files import read_limited, unreadable
+from bnncore.pictures import deep, limits, mending
 
 __all__ = ["Resampling", "Source", "on_background", "open_image", "to_rgb"]
 
@@ -27,10 +28,25 @@ Resampling: Any = getattr(Image, "Resampling", Image)
 
 # Formats that only decode pixels. PostScript, for one, would run a program.
 _COMMON = ("PNG", "JPEG", "GIF", "BMP", "PPM")
-_OTHER = ("WEBP", "TIFF", "AVIF", "TGA", "ICO", "PCX", "SGI", "JPEG2000")
+_OTHER = ("WEBP", "TIFF", "AVIF", "HEIF", "TGA", "ICO", "PCX", "SGI", "JPEG2000")
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Of an ISO base media file (ISO 23008-12, annex B).
+_AVIF_BRANDS = (b"avif", b"avis")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2", b"mif3")
+# Bytes at the end of a JPEG among which its last marker is, unless a camera appended more.
+_TAIL = 16
 _ORIENTATION = 0x0112
+_TRANSPOSE: Any = getattr(Image, "Transpose", Image)
+# What makes a stored picture upright, by its orientation (EXIF 2.32, tag 0x0112).
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 _open_lock = threading.Lock()
 
 
@@ -39,7 +55,7 @@ def open_image(source: Source, *, upright: bool = True, jpeg_side: int | None = 
 
     Args:
         source: a path, the bytes of a picture file, a PIL image, or a uint8 array [H, W], [H, W, 1], [H, W, 3] or
-            [H, W, 4].
+            [H, W, 4], RGB.
         upright: apply the EXIF orientation.
         jpeg_side: let a JPEG file be decoded smaller, each side of so many pixels at least; None for all of it.
 
@@ -51,30 +67,34 @@ def open_image(source: Source, *, upright: bool = True, jpeg_side: int | None = 
         InputError: if it cannot be read: missing, truncated, hostile, too large, or of another type.
     """
     if isinstance(source, Image.Image):
-        image, where = source, "image"
+        image, where, data = source, "image", b""
     elif isinstance(source, np.ndarray):
         return _from_array(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        where = "bytes"
-        image = _decode(io.BytesIO(source), where)
+        image, where, data = None, "bytes", bytes(source)
     elif isinstance(source, (str, os.PathLike)):
-        where = str(source)
-        image = _decode(io.BytesIO(_read(source, where)), where)
+        image, where = None, str(source)
+        data = _read(source, where)
     else:
         raise InputError(
             "expected a path, bytes of a picture file, a PIL image or a uint8 array, "
             f"found {type(source).__name__}"
         )
-    if 0 in image.size:
-        raise InputError(f"{where}: expected a picture, found {image.size[0]}x{image.size[1]} pixels")
     try:
-        if jpeg_side is not None and image is not source:
-            # Only JPEG decoders heed it; an image of the caller's stays as it is.
-            image.draft(None, (jpeg_side, jpeg_side))
-        image.load()
+        if image is None:
+            image, data = _decode(data, where, jpeg_side)
+        elif 0 in image.size:
+            raise _empty(image, where)
+        else:
+            image.load()
         # Many PNG files hold nothing but pixels, so there is no orientation to look for.
         plain = image is not source and image.format == "PNG" and not image.info
-        return _eight_bits(_upright(image) if upright and not plain else image)
+        if image.mode == "F":
+            raise InputError(f"{where}: floating-point pixels have no fixed range; convert to 8 bits first")
+        eight = deep.eight_bits(image, data, where)
+        return _upright(image, eight, len(data), where) if upright and not plain else eight
+    except InputError:
+        raise
     # Decoders raise all sorts on hostile data: OSError, SyntaxError, ValueError, struct.error, …
     except Exception as error:
         raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error
@@ -104,16 +124,73 @@ def on_background(image: Image.Image, fill: int) -> Image.Image:
 
 
 def _read(path: str | os.PathLike[str], where: str) -> bytes:
+    """Return a whole file, so that none stays open behind a lazy image."""
     try:
-        # Read whole, so that no file stays open behind a lazy image; unbuffered, since it is read at once.
-        with io.FileIO(path) as file:
-            return file.readall()
-    except (OSError, ValueError) as error:
+        # A Path would make "." of "", and takes as long as reading does.
+        return read_limited(path, limits.FILE.most, InputError, "the limit for a picture")
+    # Of a NUL in the name.
+    except ValueError as error:
         raise InputError(unreadable(where, error)) from error
 
 
-def _decode(stream: io.BytesIO, where: str) -> Image.Image:
+def _empty(image: Image.Image, where: str) -> InputError:
+    return InputError(f"{where}: expected a picture, found {image.size[0]}x{image.size[1]} pixels")
+
+
+def _decode(data: bytes, where: str, jpeg_side: int | None) -> tuple[Image.Image, bytes]:
+    """Return the picture of a file, decoded, and the bytes that it was decoded from.
+
+    Raises:
+        InputError: if it is in no known format, or too large.
+        Exception: what a decoder raises.
+    """
+    if data.startswith(mending.PNG):
+        data = mending.without_faults_of_png(data)
+    elif data.startswith(mending.JPEG):
+        data = mending.without_faults_of_jpeg(data)
+        if mending.ENDINGS[0] not in data[-_TAIL:]:
+            return _decode_without_end(data, where, jpeg_side), data
+    else:
+        limits.check_file(data, where)
+    return _load(data, where, jpeg_side), data
+
+
+def _load(data: bytes, where: str, jpeg_side: int | None) -> Image.Image:
+    """Open and decode a file, as long as its header allows it."""
+    image = _open(data, where)
+    if 0 in image.size:
+        raise _empty(image, where)
+    if jpeg_side is not None:
+        # Only JPEG decoders heed it.
+        image.draft(None, (jpeg_side, jpeg_side))
+    if not limits.fits(image, data, where):
+        image.draft(None, limits.draft_side(image, data, where))
+    if image.format != "TIFF":
+        image.load()
+        return image
+    # Of a large one Pillow warns again when it decodes it.
+    with _open_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image.load()
+    return image
+
+
+def _decode_without_end(data: bytes, where: str, jpeg_side: int | None) -> Image.Image:
+    """Return the picture of a JPEG that does not end as one, if all its pixels are there."""
+    try:
+        # The last marker may be further in front, before what a camera appended.
+        return _load(data, where, jpeg_side)
+    except OSError:
+        cut = data.rstrip(b"\xff")
+        image, *others = (_load(cut + ending, where, jpeg_side) for ending in mending.ENDINGS)
+        if any(other.tobytes() != image.tobytes() for other in others):
+            raise
+        return image
+
+
+def _open(data: bytes, where: str) -> Image.Image:
     """Open a picture of an allowed format; larger than Pillow's hard limit is refused."""
+    stream = io.BytesIO(data)
     try:
         if (image := _open_png(stream)) is not None:
             return image
@@ -127,6 +204,8 @@ def _decode(stream: io.BytesIO, where: str) -> Image.Image:
                 stream.seek(0)
                 return Image.open(stream, formats=[name for name in _OTHER if name in Image.OPEN])
     except UnidentifiedImageError as error:
+        if data[4:8] == b"ftyp":
+            return _open_heif(stream, where)
         formats = ", ".join(_COMMON + _OTHER)
         raise InputError(f"{where}: is no picture in a known format ({formats})") from error
     except Image.DecompressionBombError as error:
@@ -135,13 +214,35 @@ def _decode(stream: io.BytesIO, where: str) -> Image.Image:
         raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error
 
 
+def _open_heif(stream: io.BytesIO, where: str) -> Image.Image:
+    """Open a picture of a telephone by pillow-heif, if it is installed, though it may not be registered."""
+    brand = stream.getvalue()[8:12]
+    if brand in _AVIF_BRANDS:
+        raise InputError(
+            f"{where}: is an AVIF picture, which this Pillow does not read; install Pillow 11.3 or later, or save it "
+            "as a JPEG"
+        )
+    if brand not in _HEIF_BRANDS:
+        raise InputError(f"{where}: expected a picture, found a film or another file of that family")
+    try:
+        from pillow_heif import HeifImageFile  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise InputError(
+            f"{where}: is a HEIC picture, which Pillow does not read alone; pip install pillow-heif, or save it "
+            "as a JPEG"
+        ) from error
+    stream.seek(0)
+    image: Image.Image = HeifImageFile(stream, "")
+    return image
+
+
 def _open_png(stream: io.BytesIO) -> Image.Image | None:
     """Return a PNG picture that is not suspiciously large; None for all else, the stream at its beginning.
 
     What ``Image.open`` would return, without its imports of the other formats, and without the filter of
     warnings, which belongs to the whole process.
     """
-    png = stream.read(len(_SIGNATURE)) == _SIGNATURE
+    png = stream.read(len(mending.PNG)) == mending.PNG
     stream.seek(0)
     if not png:
         return None
@@ -173,25 +274,23 @@ def _from_array(array: npt.NDArray[Any]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image, eight: Image.Image, size: int, where: str) -> Image.Image:
+    """Return the 8-bit picture turned as the EXIF data of the one that it was made of say."""
+    if len(image.info.get("exif") or b"") > limits.EXIF.most:
+        return eight
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     # Broken EXIF data are common in good pictures; such a picture is taken as it lies.
     except Exception:
-        return image
+        return eight
     # Pillow 9.4 to 10.0 turn a TIFF when they load it, and keep the tag.
-    if orientation == 1 or getattr(image, "_tile_orientation", None):
-        return image
+    if orientation not in _TURNS or getattr(image, "_tile_orientation", None):
+        return eight
+    if size:
+        limits.check_turned(eight, size, where)
+    if eight is not image:
+        return eight.transpose(getattr(_TRANSPOSE, _TURNS[orientation]))
     from PIL import ImageOps
 
+    # It takes the orientation out of the EXIF data, too.
     return ImageOps.exif_transpose(image) or image
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Reduce 16-bit grey by its high byte; refuse what has no fixed range."""
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        return Image.fromarray((np.clip(values, 0, 65535) >> 8).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no fixed range; convert to 8 bits first")
-    return image

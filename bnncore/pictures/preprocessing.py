@@ -193,7 +193,7 @@ class Pipeline:
             self._steps.append((operation, dict(step.options)))
 
     def __call__(self, source: Source) -> Array:
-        """Return uint8 [*input shape] for a picture.
+        """Return uint8 [*input shape], RGB where there are colours, for a picture; an array is RGB, too.
 
         An array that has the input's shape already is what the network sees: it is returned as it is.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import sys
 import tracemalloc
 import warnings
 import zlib
@@ -227,6 +228,49 @@ def test_a_palette_with_transparency_does_not_warn() -> None:
         warnings.simplefilter("error")
         to_rgb(open_image(encoded(image, "GIF")))
         to_rgb(open_image(encoded(image, "PNG")))
+
+
+def heic(brand: bytes = b"heic") -> bytes:
+    """Return the beginning of a file of that family."""
+    return struct.pack(">I", 24) + b"ftyp" + brand + bytes(4) + b"mif1" + brand
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
+def test_a_heic_picture_is_refused_with_what_to_do(brand: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(
+        InputError, match=r"is a HEIC picture, .*; pip install pillow-heif, or save it as a JPEG$"
+    ):
+        open_image(heic(brand))
+
+
+def test_an_avif_picture_that_pillow_does_not_read_is_refused_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Image.init()
+    for registered in (Image.OPEN, Image.SAVE):
+        monkeypatch.delitem(registered, "AVIF", raising=False)
+    with pytest.raises(
+        InputError, match=r"is an AVIF picture, .*; install Pillow 11\.3 or later, or save it as a JPEG$"
+    ):
+        open_image(heic(b"avif"))
+
+
+def test_a_film_is_refused_as_one() -> None:
+    with pytest.raises(InputError, match="expected a picture, found a film"):
+        open_image(heic(b"isom"))
+
+
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_heic_picture_is_read_with_pillow_heif(registered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
+    image, stream = picture(width=64, height=48), io.BytesIO()
+    heif.from_pillow(image).save(stream, quality=95)
+    if registered:
+        Image.init()
+        monkeypatch.setitem(Image.OPEN, "HEIF", (heif.HeifImageFile, lambda prefix: prefix[4:8] == b"ftyp"))
+        monkeypatch.setattr(Image, "ID", [*Image.ID, "HEIF"])
+    assert np.abs(pixels(open_image(stream.getvalue())) - pixels(image)).mean() < 6
 
 
 # -- orientation -----------------------------------------------------------------------------------

@@ -172,8 +172,9 @@ class Classifier:
         """Classify one picture.
 
         Args:
-            image: a path, bytes of a picture file, a PIL image, or a uint8 array. An array of the network's
-                input shape is taken as it is; anything else is prepared as the dataset declares.
+            image: a path, bytes of a picture file, a PIL image, or a uint8 array [H, W], [H, W, 3] or [H, W, 4], RGB:
+                of what OpenCV reads, ``image[..., ::-1]``. An array of the network's input shape is taken as it is;
+                anything else is prepared as the dataset declares.
 
         Raises:
             InputError: if the picture cannot be read.
@@ -185,7 +186,7 @@ class Classifier:
         """Classify many pictures and return all answers, in order.
 
         Args:
-            images: anything that ``classify`` takes, many of it; all of an iterator is used up.
+            images: anything that ``classify`` takes, many of it, arrays in RGB; all of an iterator is used up.
 
         Returns:
             A list, which Jupyter shows as a contact sheet.
@@ -203,7 +204,7 @@ class Classifier:
         Few pictures are held at a time, so that any number can stream, and the first answer waits for one alone.
 
         Args:
-            images: anything that ``classify`` takes, many of it.
+            images: anything that ``classify`` takes, many of it, arrays in RGB.
 
         Raises:
             InputError: at the first picture that cannot be read, naming its position, after those before it; or
@@ -217,6 +218,12 @@ class Classifier:
 
         No backend is opened for it.
 
+        Args:
+            image: as ``classify`` takes it, an array in RGB.
+
+        Returns:
+            [height, width], or [height, width, 3] in RGB.
+
         Raises:
             InputError: if the picture cannot be read.
         """
@@ -227,7 +234,7 @@ class Classifier:
         """Return the exact integers of a batch.
 
         Args:
-            batch: uint8 [N, *input shape]; N may be 0.
+            batch: uint8 [N, *input shape], RGB where there are colours; N may be 0.
 
         Returns:
             int32 [N, classes]: popcounts, signed sums or bits, as the topology says.

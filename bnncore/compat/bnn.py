@@ -264,7 +264,7 @@ class _Classifier:
 
 
 class CnvClassifier(_Classifier):
-    """A convolutional network on pictures and CIFAR files.
+    """A convolutional network on pictures and CIFAR files. A picture may also be an array, RGB.
 
     ``CnvClassifier(network, params, runtime=RUNTIME_HW)``, or the first version's ``CnvClassifier(params,
     runtime=RUNTIME_HW)``.

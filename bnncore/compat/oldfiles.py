@@ -35,7 +35,7 @@ _LIMIT = 2**30
 
 
 def cifar_record(image: Source) -> npt.NDArray[np.uint8]:
-    """Return uint8 [32, 32, 3]: an image as ``CnvClassifier`` prepared it.
+    """Return uint8 [32, 32, 3], RGB: an image, or an RGB array, as ``CnvClassifier`` prepared it.
 
     Shrunk with aspect kept, never enlarged, centred on white. The EXIF orientation is not applied, as it
     was not then; the caller's image is not changed, though it was then.
@@ -51,7 +51,7 @@ def cifar_record(image: Source) -> npt.NDArray[np.uint8]:
 
 
 def read_cifar(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Return uint8 [N, 32, 32, 3] from a file of CIFAR-10 records; labels are ignored.
+    """Return uint8 [N, 32, 32, 3], RGB, from a file of CIFAR-10 records; labels are ignored.
 
     Raises:
         InputError: if it cannot be read or holds no whole record.

@@ -7,22 +7,36 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from bnncore import environment
-from bnncore.errors import BnnError
+from bnncore.errors import BnnError, ResourceError
+from bnncore.spelling import argument
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "Fingerprint",
     "cache_folder",
+    "check_folder",
+    "check_place",
+    "check_space",
     "fingerprint",
+    "is_unfinished",
+    "new_folder",
     "read_limited",
     "reading",
+    "remove_unfinished",
     "unreadable",
     "write_atomically",
+    "write_together",
 ]
 
 _PIECE = 2**20
@@ -33,6 +47,16 @@ _AT_ONCE = os.O_RDONLY | sum(
 
 # Seconds until somebody opens the other end of a pipe.
 _PATIENCE = 1.0
+
+# What is being written has such a name, ``.weights.npz.5f3a9c01.unfinished``, with so many characters of the final one.
+_UNFINISHED = ".unfinished"
+_NAME_PART = 40
+
+# Seconds after which nobody is writing any more, where a system or a disk has no locks that would say so.
+_ABANDONED = 24 * 3600.0
+
+# From so many files on, one call for all is quicker.
+_MANY_FILES = 1000
 
 
 class Fingerprint(NamedTuple):
@@ -48,12 +72,22 @@ class Fingerprint(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Return where fetched files are kept: ``BNNCORE_CACHE``, or ``bnncore`` in the user's cache."""
+    """Return where fetched files are kept: ``BNNCORE_CACHE``, or ``bnncore`` in the user's cache.
+
+    Raises:
+        ResourceError: if none is named and the user has no home.
+    """
     chosen = environment.CACHE.value
-    if chosen:
-        return Path(chosen).expanduser()
-    base = environment.XDG_CACHE_HOME.value
-    return (Path(base) if base else Path.home() / ".cache") / "bnncore"
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        base = environment.XDG_CACHE_HOME.value
+        return (Path(base) if base else Path.home() / ".cache") / "bnncore"
+    except RuntimeError as error:
+        raise ResourceError(
+            f"expected a home folder to keep fetched files in, found none ({error}); name a folder with "
+            f"{environment.CACHE}"
+        ) from error
 
 
 def unreadable(where: str | os.PathLike[str], fault: Exception) -> str:
@@ -124,29 +158,328 @@ def fingerprint(path: Path, error: type[BnnError]) -> Fingerprint:
     return Fingerprint(size, digest.hexdigest())
 
 
+def check_place(path: Path, error: type[BnnError], *, overwrite: bool = True) -> None:
+    """Refuse a place for a file or a new folder where nothing can be written, before there is anything to write.
+
+    It is tried, since rights, quotas and read-only disks show no other way. Nothing is left behind.
+
+    Args:
+        path: of what is to be written; missing folders above it will be made.
+        error: what to raise.
+        overwrite: whether what is there already may be replaced.
+
+    Raises:
+        BnnError: of the given class, with the system's reason, or if something is there and shall stay.
+    """
+    try:
+        if not overwrite and os.path.lexists(path) and not _is_device(path):
+            raise error(
+                f"{path}: exists already; choose a new name, remove it, or allow that it is replaced with "
+                f"{argument('overwrite')}"
+            )
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if _is_device(path):
+            return
+        check_folder(path.parent, error)
+    except OSError as fault:
+        raise error(f"{path}: cannot be written: {fault.strerror or fault}; choose another place") from fault
+
+
+def check_folder(folder: Path, error: type[BnnError]) -> None:
+    """Refuse a folder into which nothing can be written, or which cannot be made; see ``check_place``."""
+    try:
+        with _created(_nearest_folder(folder), "try"):
+            pass
+    except OSError as fault:
+        raise error(
+            f"{folder}: cannot be written to: {fault.strerror or fault}; choose another place"
+        ) from fault
+
+
+def check_space(folder: Path, size: int, error: type[BnnError]) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Args:
+        folder: where it is to be; need not exist yet.
+        size: in bytes.
+        error: what to raise.
+
+    Raises:
+        BnnError: of the given class, if less is free, as far as the system can say.
+    """
+    import shutil
+
+    try:
+        free = shutil.disk_usage(_nearest_folder(folder)).free
+    except OSError:
+        return
+    if free < size:
+        raise error(
+            f"{folder}: the disk has {free / 1e6:,.0f} MB left, and {size / 1e6:,.0f} MB are needed; make room, or "
+            "choose another place"
+        )
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file beside its final place and move it there, replacing what was there.
 
     Missing folders are made. On any error the old file, if there was one, is untouched; and where the power fails,
     there is the old file or the new one, both whole. The new one has the permissions of the old, or those
-    that the umask leaves.
+    that the umask leaves. What a killed process had begun to write there is taken away. A device or a pipe is
+    written to as it is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    # Exclusive, so that it is no link of somebody else's, and not by way of tempfile, which heeds no umask.
+    write_together({path: data})
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write several files, all or none of them, each as ``write_atomically`` does.
+
+    They are moved into their places at the end, when all are whole on the disk. If that fails at one, those before it
+    are put back as they were.
+    """
+    with ExitStack() as stack:
+        moves = []
+        for path, data in files.items():
+            if _is_device(path):
+                path.write_bytes(data)
+                continue
+            stack.enter_context(_folders(path.parent))
+            scratch = stack.enter_context(_written(path, data))
+            moves.append((scratch, path))
+        _move(moves)
+    for folder in dict.fromkeys(path.parent for _, path in moves):
+        _sync_folder(folder)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to write into, whose content has its place at the end of the block, whole or not at all.
+
+    If the block fails or is interrupted, nothing is left, and what a killed process left is taken away at the next
+    call. A folder that exists already keeps what is in it.
+
+    Args:
+        folder: the final place; missing folders above it are made.
+
+    Raises:
+        FileExistsError: at the end, if a file is there already; then none is written.
+    """
+    present = folder.is_dir()
+    parent, name = (folder, "content") if present else (folder.parent, folder.name)
+    with _folders(parent), _created_folder(parent, name) as scratch:
+        yield scratch
+        _sync_content(scratch)
+        if not present:
+            scratch.replace(folder)
+            _sync_folder(parent)
+            return
+        found = [path for path in sorted(scratch.rglob("*")) if not path.is_dir()]
+        moves = [(path, folder / path.relative_to(scratch)) for path in found]
+        for _, target in moves:
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        with ExitStack() as stack:
+            for _, target in moves:
+                stack.enter_context(_folders(target.parent))
+            _move(moves)
+
+
+def remove_unfinished(folder: Path, name: str) -> None:
+    """Take away what killed processes had begun to write under a name in a folder; those that run keep theirs."""
+    start = f".{name[:_NAME_PART]}."
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if entry.name.startswith(start) and entry.name.endswith(_UNFINISHED):
+                _remove_abandoned(Path(entry.path))
+
+
+def is_unfinished(name: str) -> bool:
+    """Say whether a file or folder of that name is being written, or was when its process was killed."""
+    return name.startswith(".") and name.endswith(_UNFINISHED)
+
+
+def _nearest_folder(path: Path) -> Path:
+    """Return the folder itself or the nearest one above it that exists.
+
+    Raises:
+        OSError: if something else is in the way, or it cannot be looked at.
+    """
+    for place in (path, *path.parents):
+        try:
+            mode = place.stat().st_mode
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISDIR(mode):
+            raise NotADirectoryError(errno.ENOTDIR, f"{os.strerror(errno.ENOTDIR)}: {place}")
+        return place
+    # A relative path in a working folder that is gone.
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _is_device(path: Path) -> bool:
+    """Say whether a path is there and neither file nor folder: replacing ``/dev/null`` would harm everybody."""
     try:
-        with scratch.open("xb") as file:
-            file.write(data)
-            with suppress(FileNotFoundError):
-                scratch.chmod(path.stat().st_mode & 0o777)
-            file.flush()
-            # Else a file system may put it into its place before its content is on the card.
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _scratch(folder: Path, name: str) -> Path:
+    """Return a new name beside one; names have an end, which the addition must not reach."""
+    return folder / f".{name[:_NAME_PART]}.{os.urandom(4).hex()}{_UNFINISHED}"
+
+
+@contextmanager
+def _folders(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; if the block fails, those that were not there are taken away again."""
+    missing = []
+    for place in (folder, *folder.parents):
+        if place.exists():
+            break
+        missing.append(place)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except BaseException:
-        scratch.unlink(missing_ok=True)
+        for place in missing:
+            # One into which somebody else has put something stays.
+            with suppress(OSError):
+                place.rmdir()
         raise
-    _sync_folder(path.parent)
+
+
+@contextmanager
+def _created(folder: Path, name: str) -> Iterator[tuple[Path, BinaryIO]]:
+    """Create a file beside its final place, and take away what is left of it at the end of the block."""
+    remove_unfinished(folder, name)
+    while True:
+        scratch = _scratch(folder, name)
+        # Exclusive, so that it is no link of somebody else's, and not by way of tempfile, which heeds no umask.
+        with scratch.open("xb") as file:
+            try:
+                if _lock(file.fileno()):
+                    yield scratch, file
+                    return
+            finally:
+                scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _created_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Create a folder beside its final place, and take away what is left of it at the end of the block."""
+    import shutil
+
+    remove_unfinished(parent, name)
+    while True:
+        scratch = _scratch(parent, name)
+        scratch.mkdir()
+        handle = None
+        try:
+            with suppress(OSError):
+                # Windows cannot open a folder.
+                handle = os.open(scratch, os.O_RDONLY)
+            if handle is None or _lock(handle):
+                yield scratch
+                return
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            if handle is not None:
+                os.close(handle)
+
+
+@contextmanager
+def _written(path: Path, data: bytes) -> Iterator[Path]:
+    """Write a file beside its final place, on the disk and all, to be moved there by the block."""
+    with _created(path.parent, path.name) as (scratch, file):
+        file.write(data)
+        with suppress(FileNotFoundError):
+            scratch.chmod(path.stat().st_mode & 0o777)
+        file.flush()
+        # Else a file system may put it into its place before its content is on the card.
+        os.fsync(file.fileno())
+        if fcntl is None:
+            # Windows moves no open file; elsewhere it stays locked.
+            file.close()
+        yield scratch
+
+
+def _move(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Move files into their places; if one cannot be moved, put the places before it back as they were."""
+    # In memory, since a disk that is full has no room for copies; one file alone is moved whole or not at all.
+    before = {target: _content(target) for _, target in moves} if len(moves) > 1 else {}
+    done = []
+    try:
+        for scratch, target in moves:
+            done.append(target)
+            scratch.replace(target)
+    except BaseException:
+        for target in done if before else ():
+            _restore(target, before[target])
+        raise
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _restore(path: Path, content: bytes | None) -> None:
+    with suppress(OSError):
+        if content is None:
+            path.unlink(missing_ok=True)
+        elif path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def _lock(handle: int) -> bool:
+    """Mark an open file or folder as this process's until it ends, however that is, where the system has such locks.
+
+    Returns:
+        Whether it is: another process may just be taking it for abandoned.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # No locks on this disk, so nobody takes away what is new.
+        return True
+    return os.fstat(handle).st_nlink > 0
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what no process holds; without locks, what is old."""
+    import shutil
+
+    handle = None
+    try:
+        locked = False
+        if fcntl is not None:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                locked = True
+            except BlockingIOError:
+                return
+            except OSError:
+                locked = False
+        if not locked and time.time() - path.lstat().st_mtime < _ABANDONED:
+            return
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    except OSError:
+        return
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _plain_file(path: str | os.PathLike[str], limit: int) -> bytes | None:
@@ -207,6 +540,17 @@ def _first_bytes(file: io.FileIO, path: str | os.PathLike[str]) -> bytes:
 
 def _advising(message: str, advice: str) -> str:
     return f"{message}; {advice}" if advice else message
+
+
+def _sync_content(folder: Path) -> None:
+    """Bring a folder's files to the disk: each by itself, or with everything else where they are many."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    if len(found) > _MANY_FILES and hasattr(os, "sync"):
+        os.sync()
+        return
+    for path in found:
+        with path.open("rb") as file, suppress(OSError):
+            os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +12,22 @@ import click
 
 from bnncore import BnnError
 from bnncore.cli.network_options import Asked, network_options
-from bnncore.cli.output import json_option, print_json, table
+from bnncore.cli.output import complain, json_option, print_json, remark, say, say_lines, table
+from bnncore.cli.overwriting import overwrite_option
+from bnncore.files import check_place
+from bnncore.formats.evaluation import EVALUATION
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from bnncore.classifier import Classifier
     from bnncore.datasets import LabelledImages
     from bnncore.evaluation import Evaluation
 
 __all__ = ["command"]
+
+# What --out gets.
+_WRITTEN = ("confusion.png", "mistakes.png", EVALUATION)
 
 
 @click.command("evaluate")
@@ -32,6 +42,7 @@ __all__ = ["command"]
 @click.option("--last", type=click.IntRange(1), help="Only the last so many images of the split.")
 @network_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for pictures and JSON.")
+@overwrite_option
 @json_option
 def command(
     name: str,
@@ -40,6 +51,7 @@ def command(
     last: int | None,
     asked: Asked,
     out: Path | None,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Measure how often the dataset NAME is right on labelled images.
@@ -51,11 +63,14 @@ def command(
 
     from bnncore import evaluation
     from bnncore.datasets import read
-    from bnncore.formats.evaluation import EVALUATION, evaluation_content
+    from bnncore.formats.evaluation import evaluation_content
 
     if out is not None:
-        _make_folder(out)
+        for written in _WRITTEN:
+            check_place(out / written, BnnError, overwrite=overwrite)
     with asked.open(name) as classifier:
+        # Before the pictures: what a card cannot answer must not cost the figures.
+        seen = _was_trained_on(classifier, split)
         images = read(data, split, classifier.preprocess, classifier.classes)
         if last is not None:
             images = images.subset(np.arange(max(0, len(images) - last), len(images)))
@@ -69,64 +84,75 @@ def command(
             split=split,
             figures=found.to_dict(),
         )
-        seen = _was_trained_on(classifier, split)
-    # Before anything is printed, so that a pipe that closes early costs nothing.
-    if out is not None:
-        _write(out, content, found, images)
+    # Before anything is printed, so that a pipe that closes early costs nothing; and what cannot be written is printed.
+    fault = None if out is None else _write(out, content, found, images)
     if as_json:
         print_json(content)
     else:
         _print(found, split if seen else None)
+    if fault is not None:
+        raise fault
     if out is not None:
-        click.echo(f"written: {out}/confusion.png, mistakes.png, {EVALUATION}", err=as_json)
+        (remark if as_json else say)(f"written: {out}/{', '.join(_WRITTEN)}")
 
 
 def _was_trained_on(classifier: Classifier, split: str) -> bool:
     """Say whether the card's recipe trains on a split: a figure measured there says little of other pictures."""
     try:
         card = classifier.card
-    except BnnError:
-        # A card that cannot be read, which bnncore check reports, is no reason not to measure.
+    except (BnnError, OSError) as error:
+        # Which bnncore check reports, too; it is no reason not to measure.
+        complain(f"{error}; whether the weights were trained on these images is not known")
         return False
-    recipe = {} if card is None else card.recipe.get(classifier.topology.name, {}).get("recipe", {})
-    return split in recipe.get("splits", ())
+    found: Any = None if card is None else card.recipe
+    # Anybody may have written it.
+    for key in (classifier.topology.name, "recipe", "splits"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return isinstance(found, (list, tuple)) and split in found
 
 
 def _print(found: Evaluation, trained_on: str | None) -> None:
-    from bnncore.evaluation.show import class_table, confusion_text
+    from bnncore.evaluation.show import class_table, confusions
 
     low, high = found.interval
-    click.echo(
+    say(
         f"{100 * found.accuracy:.2f} % right: {found.right} of {found.samples} "
         f"(95 % confidence: {100 * low:.2f} % to {100 * high:.2f} %)"
     )
-    click.echo(f"{found.samples / found.seconds:,.0f} images a second on {found.backend}\n")
-    click.echo(table(class_table(found), ("CLASS", "IMAGES", "PRECISION", "RECALL")))
-    click.echo(f"\nrows: true class, columns: answer\n{confusion_text(found)}")
+    say(f"{found.samples / found.seconds:,.0f} images a second on {found.backend}")
+    say()
+    say_lines(table(class_table(found), ("CLASS", "IMAGES", "PRECISION", "RECALL")))
+    say()
+    say_lines(confusions(found))
     if trained_on is not None:
-        click.echo(
-            f"\nThe weights were trained on the {trained_on} split, wholly or in part: on other pictures they "
+        say()
+        say(
+            f"The weights were trained on the {trained_on} split, wholly or in part: on other pictures they "
             "are right less often (bnncore info)."
         )
 
 
-def _make_folder(out: Path) -> None:
-    """Make the folder, or say why not, before all images are classified."""
-    from bnncore import BnnError
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BnnError(
-            f"{out}: cannot be made a folder: {error.strerror or error}; choose another --out"
-        ) from error
-
-
-def _write(out: Path, content: dict[str, Any], found: Evaluation, images: LabelledImages) -> None:
+def _write(out: Path, content: dict[str, Any], found: Evaluation, images: LabelledImages) -> OSError | None:
+    """Write pictures and figures, all or none; return what the disk says against it."""
     from bnncore.evaluation.show import confusion_picture, contact_sheet
-    from bnncore.files import write_atomically
-    from bnncore.formats.evaluation import EVALUATION, evaluation_bytes
+    from bnncore.files import write_together
+    from bnncore.formats.evaluation import evaluation_bytes
 
-    confusion_picture(found).save(out / "confusion.png")
-    contact_sheet(found, images).save(out / "mistakes.png")
-    write_atomically(out / EVALUATION, evaluation_bytes(content))
+    confusion, mistakes, figures = (out / name for name in _WRITTEN)
+    try:
+        write_together(
+            {
+                confusion: _png(confusion_picture(found)),
+                mistakes: _png(contact_sheet(found, images)),
+                figures: evaluation_bytes(content),
+            }
+        )
+    except OSError as fault:
+        return fault
+    return None
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()

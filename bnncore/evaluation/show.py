@@ -12,11 +12,18 @@ from bnncore.datasets import LabelledImages
 from bnncore.evaluation.measure import Evaluation
 from bnncore.pictures.decoding import Resampling
 
-__all__ = ["class_table", "confusion_picture", "confusion_text", "contact_sheet"]
+__all__ = ["class_table", "confusion_picture", "confusion_text", "confusions", "contact_sheet"]
 
 _CELL = 36
 _MARGIN = 110
+_MOST_PIXELS = 3600
+# Cells as high as a line of text.
+_NAMED = 14
 _TILE = 96
+
+# So many columns of five characters fit beside a name into a line; of confusions, so many lines onto a screen.
+_MATRIX_CLASSES = 20
+_WORST = 20
 
 
 def class_table(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
@@ -43,28 +50,56 @@ def confusion_text(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
+def confusions(evaluation: Evaluation) -> str:
+    """Return what was taken for what, under a heading: the matrix, or the worst pairs where it is too wide."""
+    if len(evaluation.classes) <= _MATRIX_CLASSES:
+        return f"rows: true class, columns: answer\n{confusion_text(evaluation)}"
+    wrong = evaluation.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_WORST]
+    pairs = [(row, column) for row, column in zip(*np.unravel_index(order, wrong.shape)) if wrong[row, column]]
+    if not pairs:
+        return "no confusions"
+    images = evaluation.confusion.sum(axis=1)
+    names = evaluation.classes
+    side = max(len(names[row]) for row, _ in pairs)
+    lines = [f"the worst of {np.count_nonzero(wrong)} confusions: true class, answer, how often"]
+    lines += [
+        f"{names[row].ljust(side)} -> {names[column]}: {wrong[row, column]} of {images[row]}"
+        for row, column in pairs
+    ]
+    return "\n".join(lines)
+
+
 def confusion_picture(evaluation: Evaluation) -> Image.Image:
-    """Return the confusion matrix as a picture: darker cells hold a larger part of their row."""
+    """Return the confusion matrix as a picture: darker cells hold a larger part of their row.
+
+    Cells of many classes are smaller, and have no room for numbers, and at last none for names.
+    """
     counts = evaluation.confusion
     size = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    extent = _MARGIN + size * _CELL + 8
+    cell = max(2, min(_CELL, _MOST_PIXELS // size))
+    extent = _MARGIN + size * cell + 8
     picture = Image.new("RGB", (extent, extent), "white")
     draw = ImageDraw.Draw(picture)
     draw.text((8, 8), "rows: true class", fill="black")
     draw.text((8, 22), "columns: answer", fill="black")
     for row in range(size):
-        _write(draw, (8, _MARGIN + row * _CELL + 12), evaluation.classes[row][:15])
-        _upright_text(picture, evaluation.classes[row][:15], _MARGIN + row * _CELL + 12, _MARGIN - 6)
+        if cell >= _NAMED:
+            place = _MARGIN + row * cell + cell // 3
+            _write(draw, (8, place), evaluation.classes[row][:15])
+            _upright_text(picture, evaluation.classes[row][:15], place, _MARGIN - 6)
         for column in range(size):
-            left, top = _MARGIN + column * _CELL, _MARGIN + row * _CELL
+            left, top = _MARGIN + column * cell, _MARGIN + row * cell
             share = float(shares[row, column])
             right = row == column
             # Blue for right answers, red for wrong ones; white where there are none.
             fade = int(255 * (1 - math.sqrt(share)))
             colour = (fade, fade, 255) if right else (255, fade, fade)
-            draw.rectangle((left, top, left + _CELL - 2, top + _CELL - 2), fill=colour)
-            if counts[row, column]:
+            gap = 2 if cell >= _NAMED else 1
+            draw.rectangle((left, top, left + cell - gap, top + cell - gap), fill=colour)
+            if counts[row, column] and cell == _CELL:
                 ink = "white" if share > 0.4 else "black"
                 draw.text((left + 4, top + 12), str(int(counts[row, column])), fill=ink)
     return picture

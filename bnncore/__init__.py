@@ -12,6 +12,10 @@ bitstreams and backends come as installed packages; ``bnncore.hookspecs`` is the
 
 from __future__ import annotations
 
+# Before all others: where this process is the command, Ctrl-C may come while they are imported.
+from bnncore import interrupts  # noqa: F401
+
+# isort: split
 import os
 from collections.abc import Sequence
 

@@ -1,8 +1,4 @@
-"""The command ``bnncore``: one module a command, imported when it is used.
-
-Exit codes: 0 all went well; 1 an error that bnncore names (one line on standard error); 2 wrong usage;
-130 interrupted.
-"""
+"""The command ``bnncore``: one module a command, imported when it is used. How it ends: ``bnncore.cli.ending``."""
 
 from __future__ import annotations
 
@@ -13,8 +9,8 @@ from typing import Any
 import click
 
 from bnncore import __version__
+from bnncore.cli.ending import exit_code, past_click
 from bnncore.discovery.names import shown
-from bnncore.errors import BnnError
 from bnncore.spelling import spelled_as_options
 
 __all__ = ["cli", "main"]
@@ -42,6 +38,14 @@ _COMMANDS = {
 
 class _Lazy(click.Group):
     """A group that imports a command's module only when it runs, so that ``--help`` is quick."""
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        with past_click():
+            return super().make_context(*arguments, **settings)
+
+    def invoke(self, context: click.Context) -> Any:
+        with past_click():
+            return super().invoke(context)
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -95,25 +99,5 @@ def cli(context: click.Context) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; every known error is one line on standard error and exit code 1."""
-    try:
-        result: Any = cli.main(args=arguments, standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BnnError as error:
-        click.echo(f"bnncore: {error}", err=True)
-        sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our output is gone (bnncore list | head): nothing is wrong.
-        sys.stderr.close()
-        sys.exit(0)
-    except OSError as error:
-        # A full disk, a folder that may not be written: what no command words by itself is no reason for a traceback.
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"bnncore: {where}{error.strerror or error}", err=True)
-        sys.exit(1)
-    sys.exit(result if isinstance(result, int) else 0)
+    """Run the command line and exit; whatever goes wrong is one line on standard error."""
+    sys.exit(exit_code(lambda: cli.main(args=arguments, prog_name="bnncore", standalone_mode=False)))

@@ -11,7 +11,7 @@ from attrs import asdict
 
 from bnncore import __version__, registry
 from bnncore.cli.network_options import Asked, network_options
-from bnncore.cli.output import json_option, print_json, table
+from bnncore.cli.output import json_option, print_json, say, say_lines, table
 
 if TYPE_CHECKING:
     from bnncore.diagnosis.benchmark import Measurement
@@ -76,10 +76,10 @@ def command(name: str, asked: Asked, image: Path | None, batch: int, seconds: fl
             }
         )
         return
-    click.echo(f"{title}, one image in milliseconds, batch of {batch}:")
-    click.echo(table([_row(result) for result in measured], _HEADS))
+    say(f"{title}, one image in milliseconds, batch of {batch}:")
+    say_lines(table([_row(result) for result in measured], _HEADS))
     for result in skipped:
-        click.echo(f"not here: {result.backend}: {result.reason}")
+        say(f"not here: {result.backend}: {result.reason}")
 
 
 _HEADS = (

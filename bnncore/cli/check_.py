@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from bnncore.cli.output import finding_line, json_option, print_json
+from bnncore.cli.ending import EXIT_ERROR
+from bnncore.cli.output import finding_line, json_option, print_json, say
 from bnncore.conformance import CheckError, Finding, Subject, check_distribution
 from bnncore.conformance.wheel_checks import check_wheel
 
@@ -34,17 +35,17 @@ def command(dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, as_jso
     for finding in _findings(dist, wheel, extra):
         findings.append(finding)
         if not as_json:
-            click.echo(finding_line(finding))
+            say(finding_line(finding))
     problems = [finding for finding in findings if finding.state in bad]
     if as_json:
         outcomes = [{"check": each.subject, "state": each.state, "text": each.text} for each in findings]
         print_json({"passed": not problems, "outcomes": outcomes})
     else:
         counts = Counter(finding.state for finding in findings)
-        click.echo("")
-        click.echo(f"{counts['ok']} passed, {counts['note']} notes, {counts['problem']} problems.")
+        say()
+        say(f"{counts['ok']} passed, {counts['note']} notes, {counts['problem']} problems.")
     if problems:
-        raise SystemExit(1)
+        click.get_current_context().exit(EXIT_ERROR)
 
 
 def _findings(dist: str, wheel: bool, extra: tuple[str, ...]) -> Iterable[Finding]:

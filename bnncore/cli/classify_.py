@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from bnncore import BnnError, Prediction, registry
+from bnncore.cli.ending import EXIT_ERROR
 from bnncore.cli.network_options import Asked, network_options
-from bnncore.cli.output import bar, json_option, print_json
+from bnncore.cli.output import bar, complain, json_option, print_json, say
 from bnncore.discovery.names import shown
 
 __all__ = ["command"]
@@ -49,7 +50,7 @@ def command(
                 failed = True
                 results.append({"image": image, "error": str(error)})
                 if not as_json:
-                    click.echo(f"bnncore: {error}", err=True)
+                    complain(str(error))
                 continue
             results.append(_as_dict(image, prediction, top))
             if not as_json:
@@ -57,7 +58,7 @@ def command(
     if as_json:
         print_json(results)
     if failed:
-        raise SystemExit(1)
+        click.get_current_context().exit(EXIT_ERROR)
 
 
 def _check_order(name: str, images: tuple[str, ...]) -> None:
@@ -94,12 +95,12 @@ def _print(image: str, prediction: Prediction, top: int) -> None:
     # The winner by the network's rule stands first, also where no bit is set.
     if top == 1:
         label = prediction.label
-        click.echo(
+        say(
             f"{image}: {label.ljust(width)} {bar(shares[label])} {shares[label]:4.0%}"
             f"  {prediction.backend}{note}"
         )
         return
-    click.echo(f"{image}: {prediction.label}  {prediction.backend}{note}")
+    say(f"{image}: {prediction.label}  {prediction.backend}{note}")
     for ranked in shown:
         share = shares[ranked.label]
-        click.echo(f"  {ranked.label.ljust(width)} {bar(share)} {share:4.0%}  score {ranked.score}")
+        say(f"  {ranked.label.ljust(width)} {bar(share)} {share:4.0%}  score {ranked.score}")

@@ -8,6 +8,7 @@ import click
 
 from bnncore import ParameterError, registry
 from bnncore.cli.network_options import Asked, network_options
+from bnncore.cli.output import say
 
 __all__ = ["command"]
 
@@ -36,7 +37,7 @@ def command(source: str, target: Path, asked: Asked) -> None:
         if target.exists():
             raise ParameterError(f"{target}: exists already; choose a new name or remove it first")
         write_npz(target, network, classes)
-        click.echo(f"{target}: {target.stat().st_size:,} bytes, {name}, {len(classes)} classes")
+        say(f"{target}: {target.stat().st_size:,} bytes, {name}, {len(classes)} classes")
         return
     folding = registry.folding(name)
     if folding is None:
@@ -46,4 +47,4 @@ def command(source: str, target: Path, asked: Asked) -> None:
         )
     write_binparam(target, network, folding, classes)
     files = len(list(target.glob("*.bin")))
-    click.echo(f"{target}: {files} files for BNN-PYNQ's {name}, and classes.txt with {len(classes)}")
+    say(f"{target}: {files} files for BNN-PYNQ's {name}, and classes.txt with {len(classes)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bnncore.cli.output import json_option, print_json, table
+from bnncore.cli.output import count_up, json_option, print_json, remark, say, say_lines, table
 from bnncore.datasets.downloads import Progress
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.obtaining import Obtained, from_network, from_path
@@ -60,25 +60,27 @@ def _list(as_json: bool) -> None:
         print_json([_as_dict(known) for known in PUBLISHED.values()])
         return
     rows = [(known.name, f"{known.train:,} + {known.test:,}", known.title) for known in PUBLISHED.values()]
-    click.echo(table(rows, ("NAME", "TRAIN + TEST", "WHAT")))
+    say_lines(table(rows, ("NAME", "TRAIN + TEST", "WHAT")))
 
 
 def _describe(known: PublishedSet, as_json: bool) -> None:
     if as_json:
         print_json(_as_dict(known))
         return
-    click.echo(f"{known.name}: {known.title}")
-    click.echo(f"page     {known.page}")
-    click.echo(f"terms    {known.terms}")
-    click.echo(f"images   {known.train:,} for training, {known.test:,} for the test")
+    say(f"{known.name}: {known.title}")
+    say(f"page     {known.page}")
+    say(f"terms    {known.terms}")
+    say(f"images   {known.train:,} for training, {known.test:,} for the test")
     for file in known.fetched:
-        click.echo(f"file     {file.name}, {file.size:,} bytes, SHA-256 {file.sha256}")
+        say(f"file     {file.name}, {file.size:,} bytes, SHA-256 {file.sha256}")
     if known.fetched:
-        click.echo(f"\nTo get it: bnncore data {known.name} --fetch")
-        click.echo(f"If you have it: bnncore data {known.name} --from PATH")
+        say()
+        say(f"To get it: bnncore data {known.name} --fetch")
+        say(f"If you have it: bnncore data {known.name} --from PATH")
     else:
-        click.echo("\nIts publisher names no checksum, so it is not fetched without one. Download it, then:")
-        click.echo(f"bnncore data {known.name} --from PATH")
+        say()
+        say("Its publisher names no checksum, so it is not fetched without one. Download it, then:")
+        say(f"bnncore data {known.name} --from PATH")
 
 
 def _report(known: PublishedSet, obtained: Obtained, as_json: bool) -> None:
@@ -96,16 +98,17 @@ def _report(known: PublishedSet, obtained: Obtained, as_json: bool) -> None:
     if as_json:
         print_json(content)
         return
-    click.echo(f"{known.name}: {known.title}")
-    click.echo(f"folder   {obtained.folder}")
-    click.echo(f"files    {obtained.checked}")
+    say(f"{known.name}: {known.title}")
+    say(f"folder   {obtained.folder}")
+    say(f"files    {obtained.checked}")
     for split, expected in (("train", known.train), ("test", known.test)):
         found = content[split]
         note = "" if found == expected else f"; its publisher has {expected:,}"
-        click.echo(f"{split:<8} {found:,} images{note}")
+        say(f"{split:<8} {found:,} images{note}")
     if content["classes"]:
-        click.echo(f"classes  {', '.join(content['classes'])}")
-    click.echo(f"\nTo train on it: bnncore train {known.dataset} --data {obtained.folder}")
+        say(f"classes  {', '.join(content['classes'])}")
+    say()
+    say(f"To train on it: bnncore train {known.dataset} --data {obtained.folder}")
 
 
 def _read(folder: Path, split: Any) -> LabelledImages | None:
@@ -115,7 +118,7 @@ def _read(folder: Path, split: Any) -> LabelledImages | None:
     try:
         return read(folder, split)
     except DatasetError as error:
-        click.echo(f"{split}: {error}", err=True)
+        remark(f"{split}: {error}")
         return None
 
 
@@ -139,8 +142,6 @@ def _progress(file: PublishedFile) -> Progress:
     total = f" of {file.size / 1e6:.1f}" if file.size else ""
 
     def show(count: int) -> None:
-        end = "\n" if count == file.size else ""
-        click.echo(f"\r{file.name}: {count / 1e6:.1f}{total} MB", err=True, nl=False)
-        click.echo(end, err=True, nl=False)
+        count_up(f"{file.name}: {count / 1e6:.1f}{total} MB", done=count == file.size)
 
     return show

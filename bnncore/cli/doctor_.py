@@ -8,7 +8,8 @@ import click
 from attrs import asdict
 
 from bnncore import registry
-from bnncore.cli.output import finding_line, json_option, print_json
+from bnncore.cli.ending import EXIT_ERROR
+from bnncore.cli.output import finding_line, json_option, print_json, say
 from bnncore.diagnosis.doctor import examine
 
 __all__ = ["command"]
@@ -30,8 +31,8 @@ def command(as_json: bool) -> None:
         print_json({"healthy": not problems, "findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            click.echo(finding_line(finding))
-        click.echo("")
-        click.echo(f"{len(problems)} problems found." if problems else "All is well.")
+            say(finding_line(finding))
+        say()
+        say(f"{len(problems)} problems found." if problems else "All is well.")
     if problems:
-        raise SystemExit(1)
+        click.get_current_context().exit(EXIT_ERROR)

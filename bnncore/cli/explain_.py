@@ -6,7 +6,7 @@ import click
 
 from bnncore import registry
 from bnncore.cli.network_options import Asked, network_options
-from bnncore.cli.output import json_option, print_json, table
+from bnncore.cli.output import json_option, print_json, say, say_lines, table
 
 __all__ = ["command"]
 
@@ -29,6 +29,6 @@ def command(name: str, asked: Asked, as_json: bool) -> None:
     for title, wanted in (("USED", True), ("ALSO CONSIDERED", False)):
         rows = [(each.part, each.what, each.owner, each.reason) for each in choices if each.chosen is wanted]
         if rows:
-            click.echo(table(rows, (title, "WHAT", "FROM", "WHY" if wanted else "WHY NOT")))
+            say_lines(table(rows, (title, "WHAT", "FROM", "WHY" if wanted else "WHY NOT")))
         if rows and wanted:
-            click.echo("")
+            say()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from bnncore.cli.output import say
+
 __all__ = ["command"]
 
 
@@ -45,4 +47,4 @@ def command(model: Path, precision: str | None, classes: Path | None, out: Path)
         network = read_brevitas(model, precision)
     topology = network.topology
     write_npz(out, network, read_classes(classes, topology.outputs) if classes else None)
-    click.echo(f"{out}: {topology.name} ({topology.precision}), {topology.weights:,} weights")
+    say(f"{out}: {topology.name} ({topology.precision}), {topology.weights:,} weights")

@@ -9,7 +9,7 @@ from attrs import asdict
 
 from bnncore.classifier import Classifier
 from bnncore.cli.network_options import Asked, network_options
-from bnncore.cli.output import json_option, print_json
+from bnncore.cli.output import json_option, print_json, say
 from bnncore.formats.card import Card
 
 __all__ = ["command"]
@@ -67,26 +67,26 @@ def _content(classifier: Classifier, card: Card | None) -> dict[str, Any]:
 
 def _print(classifier: Classifier, card: Card | None) -> None:
     network, found = classifier.topology, classifier.resolution
-    click.echo(f"{classifier.name}: {found.dataset.title if found else network.summary}")
+    say(f"{classifier.name}: {found.dataset.title if found else network.summary}")
     offered = bytes_ = ""
     if found is not None:
         offered = f" (of {', '.join(found.dataset.topologies)})"
         bytes_ = f" in {found.parameters.resource.size:,} bytes"
-        click.echo(f"from          {found.owner.owner}")
+        say(f"from          {found.owner.owner}")
         if not found.own:
-            click.echo(f"parameters    {found.parameters_owner.owner}")
+            say(f"parameters    {found.parameters_owner.owner}")
     if card is not None:
-        click.echo(f"about         {card.description}")
-        click.echo(f"data          {card.source}")
+        say(f"about         {card.description}")
+        say(f"data          {card.source}")
         for kind, licence in card.licenses.items():
-            click.echo(f"licence       {kind}: {licence}")
-    click.echo(f"classes       {len(classifier.classes)}: {', '.join(classifier.classes)}")
+            say(f"licence       {kind}: {licence}")
+    say(f"classes       {len(classifier.classes)}: {', '.join(classifier.classes)}")
     shape = "x".join(str(side) for side in network.input.shape)
-    click.echo(f"network       {network.name}{offered}, input {shape}")
-    click.echo(f"pictures      {classifier.preprocessing.describe()}")
-    click.echo(f"size          {network.weights:,} weights{bytes_}, {network.operations:,} operations an image")
+    say(f"network       {network.name}{offered}, input {shape}")
+    say(f"pictures      {classifier.preprocessing.describe()}")
+    say(f"size          {network.weights:,} weights{bytes_}, {network.operations:,} operations an image")
     for metric in card.metrics if card is not None else ():
-        click.echo(
+        say(
             f"{metric.name:<13} {metric.value:.4g} on {metric.samples:,} of {metric.data}, "
             f"{metric.topology} ({metric.method})"
         )

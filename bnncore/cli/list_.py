@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bnncore import registry
-from bnncore.cli.output import json_option, print_json, table
+from bnncore.cli.output import json_option, print_json, say, say_lines, table
 from bnncore.discovery.kinds import DATASET, TOPOLOGY
 
 __all__ = ["command"]
@@ -38,12 +38,12 @@ def command(topologies: bool, as_json: bool) -> None:
         click.echo(f"Every {kind.word} that is installed is blocked: {offered[0].blocked}")
         return
     if not claims:
-        click.echo("No dataset is installed. A dataset is a package, such as bnn-cifar10, which pip installs")
+        say("No dataset is installed. A dataset is a package, such as bnn-cifar10, which pip installs")
         return
     rows = [
         (_name(claim.name, claim.declared, topologies), claim.distribution, claim.version) for claim in claims
     ]
-    click.echo(table(rows, ("NAME", "DISTRIBUTION", "VERSION")))
+    say_lines(table(rows, ("NAME", "DISTRIBUTION", "VERSION")))
 
 
 def _name(name: str, declared: str, topologies: bool) -> str:

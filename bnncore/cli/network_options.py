@@ -12,6 +12,7 @@ import click
 from attrs import evolve, frozen
 
 from bnncore import Classifier, registry
+from bnncore.cli.output import complain
 from bnncore.deprecation import OPTION_SOURCE
 from bnncore.errors import UnknownNameError
 from bnncore.opening import load_classifier, open_classifier
@@ -82,7 +83,7 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if old_distribution is not None and distribution is not None:
             raise click.UsageError("choose one of --distribution and --source, its old name")
         if old_distribution is not None:
-            click.echo(f"bnncore: {OPTION_SOURCE}", err=True)
+            complain(str(OPTION_SOURCE))
         options = Options(backend=backend, board=board, threads=threads, bitstreams=bitstreams)
         asked = Asked(topology=topology, distribution=distribution or old_distribution, options=options)
         return command(*args, asked=asked, **others)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bnncore import registry
+from bnncore.cli.output import say
 from bnncore.discovery.kinds import offered_kinds
 from bnncore.formats.card import CARD
 from bnncore.publishing.scaffold import NewProject, classes_of, write_project
@@ -78,13 +79,13 @@ def command(
     )
     folder = out or Path(project.distribution)
     package = write_project(folder, project, registry)
-    click.echo(f"{folder}: a {kind} plugin, {project.distribution} 0.1.0")
+    say(f"{folder}: a {kind} plugin, {project.distribution} 0.1.0")
     if images is not None:
-        click.echo(f"classes: {', '.join(f'{each} ({count})' for each, count in counts.items())}")
-    click.echo("")
-    click.echo("Next:")
+        say(f"classes: {', '.join(f'{each} ({count})' for each, count in counts.items())}")
+    say()
+    say("Next:")
     for step in _steps(folder, package, kind, topology, images):
-        click.echo(f"  {step}")
+        say(f"  {step}")
 
 
 def _steps(folder: Path, package: Path, kind: str, topology: str, images: Path | None) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bnncore.cli.output import say
 from bnncore.notebooks import copy_notebooks
 
 __all__ = ["command"]
@@ -19,4 +20,4 @@ def command(folder: Path) -> None:
     To open them: pip install 'bnncore[notebooks]', then jupyter lab FOLDER.
     """
     for path in copy_notebooks(folder):
-        click.echo(str(path))
+        say(str(path))

@@ -1,22 +1,65 @@
-"""What the commands share: JSON for programs, tables and bars for people."""
+"""What the commands print, and the one way to do it: JSON for programs, lines, tables and bars for people.
+
+Nothing that a stranger wrote steers the terminal (``bnncore.plain_text``), and what its encoding does not have is
+written out, so that no name ends a command.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bnncore.plain_text import one_line, printable
+
 if TYPE_CHECKING:
     from bnncore.diagnosis.finding import Finding, State
 
-__all__ = ["bar", "finding_line", "json_option", "print_json", "table"]
+__all__ = [
+    "bar",
+    "complain",
+    "count_up",
+    "finding_line",
+    "json_option",
+    "print_json",
+    "remark",
+    "say",
+    "say_lines",
+    "table",
+]
 
 _MARKS: dict[State, str] = {"ok": "ok      ", "note": "note    ", "skipped": "-       ", "problem": "PROBLEM "}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def say(text: str = "") -> None:
+    """Print one line for people, whatever line ends are in the names that it holds."""
+    say_lines(one_line(text))
+
+
+def say_lines(text: str, *, err: bool = False) -> None:
+    """Print lines for people that are meant as lines, as those of a table."""
+    _print(_encodable(printable(text), err), err)
+
+
+def remark(text: str) -> None:
+    """Print one line on standard error."""
+    say_lines(one_line(text), err=True)
+
+
+def complain(text: str) -> None:
+    """Print an error or a warning, one line on standard error that begins with the command's name."""
+    remark(f"bnncore: {text.strip()}")
+
+
+def count_up(text: str, *, done: bool) -> None:
+    """Print a line on standard error over the one before, for progress; the last one ends it."""
+    _print("\r" + _encodable(one_line(text), True), True, end=done)
 
 
 def json_option(function: Function) -> Function:
@@ -26,8 +69,12 @@ def json_option(function: Function) -> Function:
 
 
 def print_json(content: Any) -> None:
-    """Print plain data as JSON."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    """Print plain data as JSON, which any encoding can show and no terminal obeys."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    if not _can_print(text):
+        # Lone surrogates among them, which stand for bytes of file names.
+        text = json.dumps(content, indent=2)
+    _print(re.sub(r"[^\n -~]", _json_escaped, text), False)
 
 
 def finding_line(finding: Finding) -> str:
@@ -36,8 +83,8 @@ def finding_line(finding: Finding) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:
-    """Return rows in aligned columns under their heads."""
-    lines = [[str(cell) for cell in row] for row in (heads, *rows)]
+    """Return rows in aligned columns under their heads; a cell is one line."""
+    lines = [[one_line(str(cell)) for cell in row] for row in (heads, *rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
@@ -51,10 +98,36 @@ def bar(share: float, width: int = 20) -> str:
     return full * filled + empty * (width - filled)
 
 
-def _can_print(text: str) -> bool:
-    """Say whether standard output's encoding has these characters; pipes and old terminals may not."""
+def _print(text: str, err: bool, end: bool = True) -> None:
     try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+        click.echo(text, err=err, nl=end)
+    except OSError as error:
+        # The system does not say what it is that is full.
+        error.filename = error.filename or ("standard error" if err else "standard output")
+        raise
+
+
+def _json_escaped(found: re.Match[str]) -> str:
+    sign = found[0]
+    return sign if printable(sign) == sign else f"\\u{ord(sign):04x}"
+
+
+def _can_print(text: str, err: bool = False) -> bool:
+    """Say whether a stream's encoding has these characters; pipes and old terminals may not."""
+    try:
+        text.encode(_encoding(err))
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def _encodable(text: str, err: bool) -> str:
+    r"""Write out what a stream's encoding does not have, as ``\u732b``."""
+    if text.isascii() or _can_print(text, err):
+        return text
+    encoding = _encoding(err)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _encoding(err: bool) -> str:
+    return getattr(sys.stderr if err else sys.stdout, "encoding", None) or "ascii"

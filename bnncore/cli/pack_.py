@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bnncore.cli.output import json_option, print_json, table
+from bnncore.cli.output import json_option, print_json, say_lines, table
 
 __all__ = ["command"]
 
@@ -57,7 +57,7 @@ def command(
         print_json({"package": str(package), "files": files})
         return
     rows = [(name, f"{entry['size']:,}", str(entry["sha256"])[:16]) for name, entry in files.items()]
-    click.echo(table(rows, ("FILE", "BYTES", "SHA-256")))
+    say_lines(table(rows, ("FILE", "BYTES", "SHA-256")))
 
 
 def _pack(package: Path, parameters: Path, topology: str | None, into: str, metrics: Path | None) -> None:

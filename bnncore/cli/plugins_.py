@@ -7,7 +7,7 @@ from collections import Counter
 import click
 
 from bnncore import registry
-from bnncore.cli.output import json_option, print_json, table
+from bnncore.cli.output import json_option, print_json, say, say_lines, table
 from bnncore.diagnosis.metadata import examine_metadata
 from bnncore.discovery.index import Claim
 from bnncore.discovery.source import Reading, read_plugin
@@ -45,9 +45,9 @@ def command(as_json: bool) -> None:
         )
         for claim, reading, state in found
     ]
-    click.echo(table(rows, ("DISTRIBUTION", "VERSION", "GROUP", "NAME", "HOOKS (bnncore_…)", "STATE")))
+    say_lines(table(rows, ("DISTRIBUTION", "VERSION", "GROUP", "NAME", "HOOKS (bnncore_…)", "STATE")))
     for fault in faults:
-        click.echo(f"metadata: {fault}")
+        say(f"metadata: {fault}")
 
 
 def _state(claim: Claim, reading: Reading, shared: bool) -> str:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bnncore.cli.output import say
+from bnncore.interrupts import EXIT_INTERRUPTED
+
 if TYPE_CHECKING:
     from bnncore.training import CrossValidation, TrainingData
 
 __all__ = ["command"]
 
 _PATH = click.Path(exists=True, path_type=Path)
-# As shells say it of Ctrl-C, so that what follows a command does not go on.
-_INTERRUPTED = 130
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
@@ -82,16 +83,16 @@ def command(
             return
         outcome = run.train(minutes=minutes, threads=threads, device=device, reporter=bar)
     except KeyboardInterrupt:
-        click.echo("stopped before there were weights; the same command continues")
-        click.get_current_context().exit(_INTERRUPTED)
+        say("stopped before there were weights; the same command continues")
+        click.get_current_context().exit(EXIT_INTERRUPTED)
     if binparam is not None:
-        click.echo(f"BNN-PYNQ      {binparam}")
-    click.echo(f"weights       {run.weights}")
-    click.echo(f"try them      bnncore classify {run.weights} PICTURE")
-    click.echo(f"measure       bnncore evaluate {run.weights} --data LABELLED_PICTURES")
+        say(f"BNN-PYNQ      {binparam}")
+    say(f"weights       {run.weights}")
+    say(f"try them      bnncore classify {run.weights} PICTURE")
+    say(f"measure       bnncore evaluate {run.weights} --data LABELLED_PICTURES")
     if not outcome.finished:
-        click.echo(f"stopped after {len(outcome.history)} epochs; the same command continues")
-        click.get_current_context().exit(_INTERRUPTED)
+        say(f"stopped after {len(outcome.history)} epochs; the same command continues")
+        click.get_current_context().exit(EXIT_INTERRUPTED)
 
 
 def _data(name: str | None, data: Path | None, images: Path | None, topology: str | None) -> TrainingData:
@@ -105,7 +106,7 @@ def _data(name: str | None, data: Path | None, images: Path | None, topology: st
 
 def _print_cross_validation(found: CrossValidation) -> None:
     low, high = found.interval
-    click.echo(
+    say(
         f"{100 * found.accuracy:.2f} % right, each image by a network that never saw it: {found.right} of "
         f"{found.samples} in {found.folds} folds (95 % confidence: {100 * low:.2f} % to {100 * high:.2f} %)"
     )

@@ -1,15 +1,14 @@
 """Ctrl-C while the command ``bnncore`` starts, before there is a command line that could answer it.
 
 The imports of a start take a tenth of a second on a computer and a second on a board. This module is imported before
-all others, and only where the process is the command it sets a handler, instead of Python's own.
+all others, and only where the process is the command it sets a handler, instead of Python's own. It imports nothing
+that Python has not loaded by then: Ctrl-C may come meanwhile.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from types import FrameType
 
 __all__ = ["EXIT_INTERRUPTED", "quit_at_once"]
 
@@ -17,18 +16,23 @@ EXIT_INTERRUPTED = 130
 """As shells say it of Ctrl-C: 128 and the number of the signal."""
 
 
-def quit_at_once(number: int, frame: FrameType | None) -> None:
+def quit_at_once(number: int, frame: object) -> None:
     """Say ``interrupted`` and end; for moments in which nothing has to be cleaned up."""
-    with suppress(OSError):
+    try:  # noqa: SIM105  # contextlib may not be loaded yet
         os.write(2, b"interrupted\n")
+    except OSError:
+        pass
     os._exit(EXIT_INTERRUPTED)
 
 
 def _quit_quietly_while_starting() -> None:
     if not _is_command():
         return
-    import signal
-
+    try:
+        # What ``signal`` is made of: that makes enumerations first, which takes as long as some other imports together.
+        import _signal as signal  # type: ignore[import-not-found]  # C's, of which there are no stubs
+    except ImportError:
+        import signal
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, quit_at_once)
@@ -38,7 +42,7 @@ def _quit_quietly_while_starting() -> None:
 
 
 def _is_command() -> bool:
-    name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # pathlib is not imported yet
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # pathlib may not be loaded yet
     if name == "-m":
         # While Python looks for the module of -m, which imports its package first, that is all that argv says.
         words = sys.orig_argv

@@ -29,6 +29,7 @@ __all__ = [
     "check_place",
     "check_space",
     "fingerprint",
+    "fingerprint_of",
     "is_unfinished",
     "new_folder",
     "read_limited",
@@ -158,6 +159,11 @@ def fingerprint(path: Path, error: type[BnnError]) -> Fingerprint:
     return Fingerprint(size, digest.hexdigest())
 
 
+def fingerprint_of(data: bytes) -> Fingerprint:
+    """Return size and SHA-256 of bytes."""
+    return Fingerprint(len(data), hashlib.sha256(data).hexdigest())
+
+
 def check_place(path: Path, error: type[BnnError], *, overwrite: bool = True) -> None:
     """Refuse a place for a file or a new folder where nothing can be written, before there is anything to write.
 
@@ -192,9 +198,8 @@ def check_folder(folder: Path, error: type[BnnError]) -> None:
         with _created(_nearest_folder(folder), "try"):
             pass
     except OSError as fault:
-        raise error(
-            f"{folder}: cannot be written to: {fault.strerror or fault}; choose another place"
-        ) from fault
+        wrong = "cannot be written to" if folder.is_dir() else "cannot be made a folder"
+        raise error(f"{folder}: {wrong}: {fault.strerror or fault}; choose another place") from fault
 
 
 def check_space(folder: Path, size: int, error: type[BnnError]) -> None:

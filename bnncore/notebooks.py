@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from bnncore.errors import ResourceError
+from bnncore.files import new_folder
 
 __all__ = ["copy_notebooks", "notebooks_folder"]
 
@@ -27,7 +28,7 @@ def copy_notebooks(folder: Path) -> list[Path]:
     """Copy the notebooks and their pictures, and return the notebooks' paths.
 
     Raises:
-        ResourceError: if one of the files is there already (nothing is copied then), or cannot be written.
+        ResourceError: if one of the files is there already, or cannot be written; nothing is copied then.
     """
     source = notebooks_folder()
     names = sorted(
@@ -41,9 +42,10 @@ def copy_notebooks(folder: Path) -> list[Path]:
                 f"{folder / name}: exists already; choose a new folder, so that none of your work is lost"
             )
     try:
-        for name in names:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, folder / name)
+        with new_folder(folder) as place:
+            for name in names:
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / name, place / name)
     except OSError as error:
         raise ResourceError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return [folder / name for name in names if name.suffix == ".ipynb"]

@@ -9,6 +9,7 @@ import click
 from bnncore import ParameterError, registry
 from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import say
+from bnncore.files import check_place
 
 __all__ = ["command"]
 
@@ -30,12 +31,13 @@ def command(source: str, target: Path, asked: Asked) -> None:
     from bnncore.formats.binparam import write_binparam
     from bnncore.formats.npz import write_npz
 
+    if target.exists() and not target.is_char_device() and not target.is_fifo():
+        raise ParameterError(f"{target}: exists already; choose a new name or remove it first")
+    check_place(target, ParameterError)
     with asked.open(source) as classifier:
         network, classes = classifier.network, classifier.classes
     name = network.topology.name
     if target.suffix == ".npz":
-        if target.exists():
-            raise ParameterError(f"{target}: exists already; choose a new name or remove it first")
         write_npz(target, network, classes)
         say(f"{target}: {target.stat().st_size:,} bytes, {name}, {len(classes)} classes")
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bnncore.cli.output import say
+from bnncore.cli.overwriting import overwrite_option
 
 __all__ = ["command"]
 
@@ -22,7 +23,8 @@ __all__ = ["command"]
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write."
 )
-def command(model: Path, precision: str | None, classes: Path | None, out: Path) -> None:
+@overwrite_option
+def command(model: Path, precision: str | None, classes: Path | None, out: Path, overwrite: bool) -> None:
     """Turn a network that was trained elsewhere into integer parameters, exactly.
 
     MODEL is a checkpoint of Brevitas' BNN-PYNQ models (.pth, .tar; needs PyTorch and --precision), or a QONNX
@@ -32,9 +34,12 @@ def command(model: Path, precision: str | None, classes: Path | None, out: Path)
     bnncore import cnv_1w1a.pth --precision W1A1 --out cnv.npz
     bnncore import model.onnx --classes classes.txt --out model.npz
     """  # noqa: D301  # click's mark is a backspace
+    from bnncore.errors import ParameterError
+    from bnncore.files import check_place
     from bnncore.formats.classes import read_classes
     from bnncore.formats.npz import write_npz
 
+    check_place(out, ParameterError, overwrite=overwrite)
     if model.suffix.lower() == ".onnx":
         from bnncore.importing.qonnx import read_qonnx
 

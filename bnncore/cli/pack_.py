@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,19 +41,21 @@ def command(
 
     PARAMETERS is an .npz file, a folder with weights.npz (and recipe.json, which is put in too), or a BNN-PYNQ
     parameter folder. Golden vectors and the card's figures are written with them. Without PARAMETERS only
-    manifest.json is written anew.
+    manifest.json is written anew. All of it is written, or, where something is wrong, nothing.
     """
-    from bnncore.files import write_atomically
-    from bnncore.formats.manifest import write_manifest
-    from bnncore.publishing.pack import find_package
+    from bnncore.errors import InputError, ResourceError
+    from bnncore.files import check_folder, reading
+    from bnncore.publishing.pack import find_package, pack
 
     package = find_package(project)
+    check_folder(package, ResourceError)
+    designs = {}
     for given, name in ((bit, "design.bit"), (hwh, "design.hwh")):
         if given is not None:
-            write_atomically(package / name, given.read_bytes())
-    if parameters is not None:
-        _pack(package, parameters, topology, into, metrics)
-    files = write_manifest(package)
+            with reading(given, InputError):
+                designs[name] = given.read_bytes()
+    trained = {} if parameters is None else _trained(package, parameters, topology, into, metrics)
+    files = pack(package, files=designs, **trained)
     if as_json:
         print_json({"package": str(package), "files": files})
         return
@@ -60,13 +63,15 @@ def command(
     say_lines(table(rows, ("FILE", "BYTES", "SHA-256")))
 
 
-def _pack(package: Path, parameters: Path, topology: str | None, into: str, metrics: Path | None) -> None:
+def _trained(
+    package: Path, parameters: Path, topology: str | None, into: str, metrics: Path | None
+) -> dict[str, Any]:
+    """Return what is to be put in of the parameters, as ``pack`` takes it."""
     from bnncore import ParameterError, load
     from bnncore.formats.classes import CLASSES, read_classes
     from bnncore.formats.evaluation import read_metrics
     from bnncore.formats.npz import WEIGHTS, read_npz
     from bnncore.formats.recipe import RECIPE
-    from bnncore.publishing.pack import pack_network, pack_recipe
 
     if (parameters / WEIGHTS).is_file():
         parameters /= WEIGHTS
@@ -82,7 +87,10 @@ def _pack(package: Path, parameters: Path, topology: str | None, into: str, metr
             f"{parameters}: trained for the classes {', '.join(names)}, but {package / CLASSES} lists "
             f"{', '.join(ours)}; they must be the same, in the same order"
         )
-    pack_network(package, network, into=into, metrics=None if metrics is None else read_metrics(metrics))
     recipe = parameters.parent / RECIPE
-    if parameters.name == WEIGHTS and recipe.is_file():
-        pack_recipe(package, recipe)
+    return {
+        "network": network,
+        "into": into,
+        "metrics": None if metrics is None else read_metrics(metrics),
+        "recipe": recipe if parameters.name == WEIGHTS and recipe.is_file() else None,
+    }

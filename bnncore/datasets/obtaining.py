@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -14,7 +14,7 @@ from bnncore.datasets.idx import is_idx
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile, PublishedSet
 from bnncore.datasets.unpacking import is_archive, unpack
-from bnncore.files import cache_folder, fingerprint
+from bnncore.files import cache_folder, check_folder, check_space, fingerprint
 from bnncore.spelling import argument
 
 __all__ = ["Obtained", "from_network", "from_path"]
@@ -91,6 +91,8 @@ def from_network(
             f"{argument('path', option='from')}"
         )
     folder = cache_folder() / "data" / known.name
+    missing = [file for file in known.fetched if not (folder / file.name).is_file()]
+    _check_room(folder, missing)
     paths = []
     for file in known.fetched:
         paths.append(fetch(file, folder, start_progress(file) if start_progress else None))
@@ -113,8 +115,18 @@ def _from_url(
         raise DatasetError(f"expected a SHA-256 of 64 hex digits, found {sha256!r}")
     name = Path(url.partition("?")[0]).name or "archive"
     file = PublishedFile(name=name, size=None, sha256=sha256.lower(), urls=(url,))
+    _check_room(cache_folder() / "data" / known.name, [file])
     path = fetch(file, cache_folder() / "data" / known.name, start_progress(file) if start_progress else None)
     return Obtained(folder=_unpacked(known, path, file.sha256), checked=_verdict(known, file.sha256, sha256))
+
+
+def _check_room(folder: Path, files: Sequence[PublishedFile]) -> None:
+    """Refuse to fetch what cannot be kept, before the first byte; what has arrived already is not counted."""
+    parts = [folder / f"{file.name}.part" for file in files]
+    size = sum(file.size or 0 for file in files) - sum(part.stat().st_size for part in parts if part.is_file())
+    if parts:
+        check_folder(folder, DatasetError)
+        check_space(folder, size, DatasetError)
 
 
 def _verdict(known: PublishedSet, digest: str, asked: str | None) -> str:
@@ -130,7 +142,13 @@ def _unpacked(known: PublishedSet, archive: Path, digest: str, nested: bool = Fa
     """Unpack an archive into the cache, unless it is there, and return the folder of the layout."""
     folder = cache_folder() / "data" / known.name / digest[:16]
     if not folder.is_dir():
-        unpack(archive, folder)
+        check_folder(folder.parent, DatasetError)
+        try:
+            unpack(archive, folder)
+        except OSError:
+            # Another process was quicker; it is the same archive.
+            if not folder.is_dir():
+                raise
     return _locate(known, folder, nested)
 
 

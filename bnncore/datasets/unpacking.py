@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from bnncore.datasets.labelled import DatasetError
+from bnncore.files import check_space, new_folder
 
 __all__ = ["is_archive", "unpack"]
 
@@ -32,10 +32,8 @@ def unpack(archive: Path, folder: Path) -> None:
         DatasetError: if it is no archive, is damaged, encrypted or compressed in an unknown way, has a file
             that would land outside the folder, or holds more than 2 GiB or 200,000 files.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as scratch:
-        target = Path(scratch) / "content"
-        target.mkdir()
+    check_space(folder, _stated_size(archive), DatasetError)
+    with new_folder(folder) as target:
         try:
             _unpack(archive, target)
         except DatasetError as error:
@@ -45,10 +43,27 @@ def unpack(archive: Path, folder: Path) -> None:
             raise DatasetError(
                 f"{archive}: cannot be unpacked: {error}; unpack it yourself and give the folder"
             ) from error
+        except OSError as error:
+            if error.errno is not None:
+                # The disk's word, not the archive's: no room, no right.
+                raise DatasetError(f"{folder}: cannot be written: {error.strerror or error}") from error
+            raise DatasetError(f"{archive}: cannot be unpacked, it is damaged or cut short: {error}") from error
         # What archives and compressions raise of damage has no name in common: TarError, zlib.error, LZMAError, …
         except Exception as error:
             raise DatasetError(f"{archive}: cannot be unpacked, it is damaged or cut short: {error}") from error
-        target.replace(folder)
+
+
+def _stated_size(archive: Path) -> int:
+    """Return the bytes that an archive says it holds, at least; of a compressed tar its own size."""
+    try:
+        if not zipfile.is_zipfile(archive):
+            return archive.stat().st_size
+        with zipfile.ZipFile(archive) as zipped:
+            # More is refused in any case.
+            return min(sum(info.file_size for info in zipped.infolist()), _MOST_BYTES)
+    except Exception:
+        # What is damaged is said where it is read.
+        return 0
 
 
 def _unpack(archive: Path, target: Path) -> None:

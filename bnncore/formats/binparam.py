@@ -10,7 +10,6 @@ bits are set where the format has none.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import Folding, FoldingLayer, MatrixStage, Topology, matrix_stages
 
 from bnncore.errors import ParameterError
-from bnncore.files import read_limited
+from bnncore.files import new_folder, read_limited
 from bnncore.formats.classes import CLASSES, check_classes, classes_bytes, read_classes
 from bnncore.formats.listing import some
 from bnncore.spelling import argument
@@ -92,10 +91,7 @@ def write_binparam(directory: Path, network: Network, folding: Folding, classes:
         fold(stage, layer, topology.weight_bits, parameters)
         for stage, layer, parameters in zip(matrix_stages(topology), folding.layers, network.layers)
     ]
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".bnncore-") as scratch:
-        target = Path(scratch) / directory.name
-        target.mkdir()
+    with new_folder(directory) as target:
         for number, words in enumerate(folded):
             for pe in range(len(words.weights)):
                 weights = words.weights[pe].astype(_WORD)
@@ -104,7 +100,6 @@ def write_binparam(directory: Path, network: Network, folding: Folding, classes:
                 if thresholds.size:
                     (target / f"{number}-{pe}-thres.bin").write_bytes(thresholds.tobytes())
         (target / CLASSES).write_bytes(classes_bytes(names))
-        target.replace(directory)
 
 
 def _files(stage: MatrixStage, layer: FoldingLayer, what: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bnncore.errors import ResourceError
-from bnncore.files import fingerprint, read_limited, write_atomically
+from bnncore.files import fingerprint, fingerprint_of, read_limited, write_together
 from bnncore.formats.jsontext import parse_json
 from bnncore.formats.listing import brief
 
@@ -63,8 +63,14 @@ def manifest_bytes(files: Mapping[str, Mapping[str, int | str]]) -> bytes:
     return (json.dumps({"files": files}, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def write_manifest(package: Path) -> dict[str, dict[str, int | str]]:
-    """Write ``manifest.json`` for the data files that a package has now.
+def write_manifest(
+    package: Path, changed: Mapping[Path, bytes] | None = None
+) -> dict[str, dict[str, int | str]]:
+    """Write ``manifest.json`` for the data files that a package has now, and those that are put in with it.
+
+    Args:
+        package: folder of the package.
+        changed: files inside it to write, too: these and the manifest, or none of them.
 
     Returns:
         What it lists, for example ``{"weights.npz": {"size": 1, "sha256": "…"}}``.
@@ -72,12 +78,14 @@ def write_manifest(package: Path) -> dict[str, dict[str, int | str]]:
     Raises:
         ResourceError: if a file cannot be read.
     """
+    changed = changed or {}
     files: dict[str, dict[str, int | str]] = {}
-    for path in sorted(package.rglob("*")):
+    for path in sorted({*package.rglob("*"), *changed}):
         name = path.relative_to(package).as_posix()
         hidden = any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
-        if hidden or name == MANIFEST or path.suffix in _NOT_DATA or not path.is_file():
+        if hidden or name == MANIFEST or path.suffix in _NOT_DATA or not (path in changed or path.is_file()):
             continue
-        files[name] = fingerprint(path, ResourceError)._asdict()
-    write_atomically(package / MANIFEST, manifest_bytes(files))
+        found = fingerprint_of(changed[path]) if path in changed else fingerprint(path, ResourceError)
+        files[name] = found._asdict()
+    write_together({**changed, package / MANIFEST: manifest_bytes(files)})
     return files

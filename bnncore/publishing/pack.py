@@ -5,7 +5,7 @@ Everything that ``packaged`` and the checks rely on is written here and nowhere 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ from bnnhw.reference import scores
 from bnnhw.topology import Input, Topology
 
 from bnncore.errors import ParameterError, ResourceError
-from bnncore.files import write_atomically
-from bnncore.formats.card import CARD, Metric, card_bytes, read_card
+from bnncore.formats.card import CARD, Card, Metric, card_bytes, read_card
 from bnncore.formats.classes import CLASSES, read_classes
-from bnncore.formats.golden import GOLDEN, write_golden
+from bnncore.formats.golden import GOLDEN, golden_bytes
 from bnncore.formats.manifest import write_manifest
 from bnncore.formats.npz import WEIGHTS, npz_bytes, read_npz
 from bnncore.formats.recipe import RECIPE, read_entries, recipe_bytes
@@ -30,6 +29,7 @@ __all__ = [
     "find_package",
     "golden_inputs",
     "network_figures",
+    "pack",
     "pack_network",
     "pack_recipe",
 ]
@@ -58,6 +58,47 @@ def find_package(project: Path) -> Path:
     return found[0]
 
 
+def pack(
+    package: Path,
+    *,
+    network: Network | None = None,
+    into: str = "",
+    metrics: Iterable[Metric] | None = None,
+    recipe: Path | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> dict[str, dict[str, int | str]]:
+    """Put trained parameters and other files into a package, with everything that follows from them: all or nothing.
+
+    Args:
+        package: folder with ``classes.txt`` and ``card.json``.
+        network: see ``pack_network``, as for the next two.
+        into: folder inside the package for the network's files.
+        metrics: measured figures.
+        recipe: see ``pack_recipe``.
+        files: other files by their names in the package.
+
+    Returns:
+        What ``manifest.json`` lists then.
+
+    Raises:
+        BnnError: as ``pack_network`` and ``pack_recipe``.
+        OSError: if something cannot be written; the package is as it was.
+    """
+    changed = {package / name: data for name, data in (files or {}).items()}
+    if network is None and recipe is None:
+        return write_manifest(package, changed)
+    card = read_card(package / CARD)
+    if network is not None:
+        more, card = _network_files(package, network, into, metrics, card)
+        changed.update(more)
+    if recipe is not None:
+        merged = _merged_recipes(package, recipe)
+        changed[package / RECIPE] = recipe_bytes(merged)
+        card = attrs.evolve(card, recipe=merged)
+    changed[package / CARD] = card_bytes(card)
+    return write_manifest(package, changed)
+
+
 def pack_network(
     package: Path, network: Network, *, into: str = "", metrics: Iterable[Metric] | None = None
 ) -> None:
@@ -75,24 +116,7 @@ def pack_network(
         ParameterError: if the classes do not fit the network, or the place holds weights for another topology.
         ResourceError: if ``card.json`` is missing or is no card.
     """
-    topology = network.topology
-    classes = read_classes(package / CLASSES, topology.outputs)
-    card = read_card(package / CARD)
-    place = package / into if into else package
-    weights = place / WEIGHTS
-    _check_topology(weights, topology)
-    data = npz_bytes(network, classes)
-    if metrics is None:
-        unchanged = weights.is_file() and weights.read_bytes() == data
-        metrics = [each for each in card.metrics if unchanged and each.topology == topology.name]
-    networks = {**card.networks, topology.name: network_figures(topology, len(data))}
-    others = [each for each in card.metrics if each.topology != topology.name]
-    card = attrs.evolve(card, metrics=(*others, *metrics), networks=networks)
-    inputs = golden_inputs(topology.input)
-    write_atomically(weights, data)
-    write_golden(place / GOLDEN, inputs, scores(network, inputs))
-    write_atomically(package / CARD, card_bytes(card))
-    write_manifest(package)
+    pack(package, network=network, into=into, metrics=metrics)
 
 
 def pack_recipe(package: Path, recipe: Path) -> None:
@@ -105,14 +129,7 @@ def pack_recipe(package: Path, recipe: Path) -> None:
     Raises:
         ResourceError: if a file cannot be read or is none.
     """
-    merged: dict[str, dict[str, Any]] = {}
-    for path in (package / RECIPE, recipe):
-        if path is recipe or path.is_file():
-            merged.update(read_entries(path))
-    card = read_card(package / CARD)
-    write_atomically(package / RECIPE, recipe_bytes(merged))
-    write_atomically(package / CARD, card_bytes(attrs.evolve(card, recipe=merged)))
-    write_manifest(package)
+    pack(package, recipe=recipe)
 
 
 def network_figures(topology: Topology, file_bytes: int) -> dict[str, int]:
@@ -150,6 +167,34 @@ def golden_inputs(given: Input, count: int = 16, seed: int = 0) -> npt.NDArray[n
         coarse = rng.integers(0, 256, (-(-height // grain), -(-width // grain), channels), np.uint8)
         pictures.append(coarse.repeat(grain, axis=0).repeat(grain, axis=1)[:height, :width])
     return np.stack(pictures[:count]).reshape(count, *given.shape)
+
+
+def _network_files(
+    package: Path, network: Network, into: str, metrics: Iterable[Metric] | None, card: Card
+) -> tuple[dict[Path, bytes], Card]:
+    """Return the files of a network, and the card that states it."""
+    topology = network.topology
+    classes = read_classes(package / CLASSES, topology.outputs)
+    place = package / into if into else package
+    weights = place / WEIGHTS
+    _check_topology(weights, topology)
+    data = npz_bytes(network, classes)
+    if metrics is None:
+        unchanged = weights.is_file() and weights.read_bytes() == data
+        metrics = [each for each in card.metrics if unchanged and each.topology == topology.name]
+    networks = {**card.networks, topology.name: network_figures(topology, len(data))}
+    others = [each for each in card.metrics if each.topology != topology.name]
+    inputs = golden_inputs(topology.input)
+    files = {weights: data, place / GOLDEN: golden_bytes(inputs, scores(network, inputs))}
+    return files, attrs.evolve(card, metrics=(*others, *metrics), networks=networks)
+
+
+def _merged_recipes(package: Path, recipe: Path) -> dict[str, dict[str, Any]]:
+    merged: dict[str, dict[str, Any]] = {}
+    for path in (package / RECIPE, recipe):
+        if path is recipe or path.is_file():
+            merged.update(read_entries(path))
+    return merged
 
 
 def _check_topology(weights: Path, topology: Topology) -> None:

@@ -18,7 +18,7 @@ from bnncore.discovery.kinds import DATASET, TOPOLOGY, offered_kinds
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
 from bnncore.errors import InputError, UnknownNameError
-from bnncore.files import write_atomically
+from bnncore.files import check_folder, is_unfinished, new_folder, write_atomically
 from bnncore.hookspecs import API_LEVEL
 from bnncore.publishing import templates
 from bnncore.records import Preprocessing
@@ -113,23 +113,28 @@ def write_project(folder: Path, project: NewProject, registry: Registry) -> Path
         The folder of its package.
 
     Raises:
-        InputError: if the folder is taken or the description impossible.
+        InputError: if the folder is taken or cannot be written, or the description is impossible; no half of a project
+            is ever left.
         UnknownNameError: if the name is none, or names something that is not installed.
     """
     if "." in canonical(project.name):
         raise UnknownNameError(f"{project.name!r}: use letters, digits, '-' and '_'")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (
+        not folder.is_dir() or any(not is_unfinished(each.name) for each in folder.iterdir())
+    ):
         place = argument("folder", option="out")
         raise InputError(f"{folder}: is there already; choose another place with {place}, or remove it")
+    check_folder(folder.parent, InputError)
     values = _values(project, registry)
     root = Path(templates.__file__).parent
-    for kind in ("common", project.kind):
-        for path in sorted((root / kind).rglob("*.template")):
-            target = folder / _target(path.relative_to(root / kind), project.package)
-            write_atomically(target, Template(path.read_text("utf-8")).substitute(values).encode())
-    package = folder / project.package
-    _write_data(package, project, registry)
-    return package
+    with new_folder(folder) as begun:
+        for kind in ("common", project.kind):
+            for path in sorted((root / kind).rglob("*.template")):
+                target = begun / _target(path.relative_to(root / kind), project.package)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(Template(path.read_text("utf-8")).substitute(values).encode())
+        _write_data(begun / project.package, project, registry)
+    return folder / project.package
 
 
 def _target(path: Path, package: str) -> Path:

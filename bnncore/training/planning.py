@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from bnncore import get, registry
 from bnncore.errors import BnnError
 from bnncore.extras import missing_extra
+from bnncore.files import check_folder, check_place, check_space, write_atomically
 from bnncore.formats.npz import WEIGHTS
 from bnncore.formats.recipe import Recipe, RecipeEntry, read_recipe
 from bnncore.resources import packaged, read_resource
@@ -20,7 +21,7 @@ from bnncore.spelling import argument
 from bnncore.training.data import TrainingData
 from bnncore.training.progress import Reporter
 from bnncore.training.recipes import default_recipe, plugin_recipe, related_dataset
-from bnncore.training.run_files import CURVE
+from bnncore.training.run_files import CHECKPOINT, CURVE
 
 if TYPE_CHECKING:
     from bnnhw.network import Network
@@ -32,6 +33,9 @@ __all__ = ["Plan", "initial_network", "plan"]
 
 # Teachers, folds and phases count on from a seed, and every library takes what is below this.
 _SEEDS = 2**62
+
+# Of a checkpoint, for each weight: it, what the optimizer remembers of it, and the next checkpoint while it is written.
+_CHECKPOINT_BYTES = 32
 
 
 @frozen(kw_only=True, eq=False)
@@ -79,12 +83,14 @@ class Plan:
             reporter: is told how it goes, for example a ``BarReporter``; None for nobody.
 
         Raises:
-            BnnError: if PyTorch is missing, the data cannot be read or do not fit the topology, what the recipe starts
-                from is not there, the folder holds another run, the loss is not a number, or memory runs out.
+            BnnError: if PyTorch is missing, there are weights of another run already, the data cannot be read or do
+                not fit the topology, what the recipe starts from is not there, the folder holds another run, the loss
+                is not a number, or memory runs out.
             KeyboardInterrupt: if the user stops the run before there are weights. Stopped later it returns, and
                 the outcome is not ``finished``; either way the same call goes on.
         """
         _require_torch()
+        _check_weights(self.folder, self.file)
         from bnncore.training.run import train
 
         outcome = train(
@@ -101,7 +107,7 @@ class Plan:
         )
         self._draw(outcome, reporter or Reporter())
         if self.file is not None:
-            shutil.copyfile(self.folder / WEIGHTS, self.file)
+            write_atomically(self.file, (self.folder / WEIGHTS).read_bytes())
         if self.binparam is not None:
             self._write_binparam(self.binparam, outcome)
         return outcome
@@ -195,7 +201,8 @@ def plan(
 
     Raises:
         BnnError: if PyTorch is missing, the recipe cannot be read, is impossible or of another topology, or
-            ``binparam`` is given and is taken, or no installed bitstream has a folding for the topology.
+            ``out`` or ``binparam`` is taken or cannot be written, or no installed bitstream has a folding for the
+            topology.
     """
     _require_torch()
     if seed is not None and (not isinstance(seed, int) or not 0 <= seed < _SEEDS):
@@ -203,6 +210,7 @@ def plan(
     folder, file = _places(out, data.name)
     if binparam is not None:
         _check_binparam(Path(binparam), folder, data.topology)
+    _check_run(folder, data.topology)
     entry = _chosen(data, recipe)
     given = {"batch_size": batch_size, "learning_rate": learning_rate, "validation": validation}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -220,10 +228,35 @@ def plan(
     )
 
 
+def _check_run(folder: Path, topology: Topology) -> None:
+    """Refuse a folder that cannot be written, before anything is trained."""
+    if folder.exists() and not folder.is_dir():
+        raise BnnError(
+            f"{folder}: expected a folder for the run, found a file; choose another {argument('out')}"
+        )
+    check_folder(folder, BnnError)
+    check_space(folder, topology.weights * _CHECKPOINT_BYTES, BnnError)
+
+
+def _check_weights(folder: Path, file: Path | None) -> None:
+    """Refuse to write over weights: a run that goes on replaces what it wrote, and no other's."""
+    begun = (folder / CHECKPOINT).exists()
+    for path in (folder / WEIGHTS, file):
+        if path is None:
+            continue
+        if path.exists() and path.is_file() and not begun:
+            raise BnnError(
+                f"{path}: exists already, and {folder} holds no run that could go on; choose another "
+                f"{argument('out')} or remove it first"
+            )
+        check_place(path, BnnError)
+
+
 def _check_binparam(binparam: Path, run: Path, topology: Topology) -> None:
     """Refuse a folder that is taken, before anything is trained; what this run wrote when it was stopped is its own."""
     folding = _folding(topology)
     if not binparam.exists():
+        check_place(binparam, BnnError)
         return
     from bnncore.formats.binparam import read_binparam
     from bnncore.formats.npz import read_npz

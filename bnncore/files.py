@@ -341,8 +341,10 @@ def _folders(folder: Path) -> Iterator[None]:
     """Make a folder and those above it; if the block fails, those that were not there are taken away again."""
     missing = []
     for place in (folder, *folder.parents):
-        if place.exists():
+        if place.is_dir():
             break
+        if place.exists():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
         missing.append(place)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from bnncore.errors import ResourceError
-from bnncore.files import new_folder
+from bnncore.files import check_folder, new_folder
 
 __all__ = ["copy_notebooks", "notebooks_folder"]
 
@@ -41,6 +41,7 @@ def copy_notebooks(folder: Path) -> list[Path]:
             raise ResourceError(
                 f"{folder / name}: exists already; choose a new folder, so that none of your work is lost"
             )
+    check_folder(folder, ResourceError)
     try:
         with new_folder(folder) as place:
             for name in names:

@@ -127,7 +127,13 @@ def _in_package(bitstream: Bitstream, reasons: list[str]) -> BitstreamFiles | No
 def _in_cache(bitstream: Bitstream, reasons: list[str]) -> BitstreamFiles | None:
     if isinstance(bitstream.bit, UserFile) or isinstance(bitstream.hwh, UserFile):
         return None
-    return _published(bitstream, _cached(bitstream.bit, bitstream.hwh), "the cache", reasons)
+    try:
+        files = _cached(bitstream.bit, bitstream.hwh)
+    except ResourceError as error:
+        # A user without a home has no cache, and may need none.
+        reasons.append(str(error))
+        return None
+    return _published(bitstream, files, "the cache", reasons)
 
 
 def _published(

@@ -31,7 +31,7 @@ def command(source: str, target: Path, asked: Asked) -> None:
     from bnncore.formats.binparam import write_binparam
     from bnncore.formats.npz import write_npz
 
-    if target.exists() and not target.is_char_device() and not target.is_fifo():
+    if target.exists():
         raise ParameterError(f"{target}: exists already; choose a new name or remove it first")
     check_place(target, ParameterError)
     with asked.open(source) as classifier:

@@ -103,7 +103,7 @@ def _code_of(run: Callable[[], Any]) -> int:
             return _interrupted()
         if sys.flags.dev_mode and not isinstance(error, BnnError):
             raise
-        complain(_words(error))
+        complain(_words(_placed(error)))
         return EXIT_ERROR
     return result if isinstance(result, int) else EXIT_OK
 
@@ -130,6 +130,17 @@ def _words(error: BaseException) -> str:
         f"unexpected {type(error).__name__}: {_text(error)}; this is a fault of bnncore or of a plugin. Please report "
         "it, with what python -X dev -m bnncore shows of it"
     )
+
+
+def _placed(error: BaseException) -> BaseException:
+    """Return an error with its place, where that is what click prints, as a help page: the system does not say it."""
+    trace = error.__traceback__
+    while trace is not None and isinstance(error, OSError) and not error.filename:
+        frame = trace.tb_frame
+        if (frame.f_globals.get("__name__"), frame.f_code.co_name) == ("click.utils", "echo"):
+            error.filename = "standard error" if frame.f_locals.get("err") else "standard output"
+        trace = trace.tb_next
+    return error
 
 
 def _place(filename: Any) -> str:

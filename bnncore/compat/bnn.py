@@ -68,7 +68,8 @@ _NETWORKS = {NETWORK_CNV: NETWORK_CNVW1A1, NETWORK_LFC: NETWORK_LFCW1A1} | {
     name: name for name in (NETWORK_CNVW1A1, NETWORK_CNVW1A2, NETWORK_CNVW2A2, NETWORK_LFCW1A1, NETWORK_LFCW1A2)
 }
 
-BNN_ROOT_DIR = str(Path.home() / ".local" / "share" / "bnncore")
+# For a user without a home the sign stays, and names a folder that is not there.
+BNN_ROOT_DIR = str(Path(os.path.expanduser("~"), ".local", "share", "bnncore"))  # noqa: PTH111  # never raises
 """Where the parameter folder is, unless the environment says otherwise."""
 
 BNN_PARAM_DIR = environment.BNN_PARAM_DIR.value or str(Path(BNN_ROOT_DIR) / "params")

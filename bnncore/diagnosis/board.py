@@ -131,11 +131,15 @@ def _files(subject: str, bitstream: Bitstream) -> Finding:
         return Finding("problem", subject, str(error))
     if found is not None:
         return Finding("ok", subject, f"in {found.source}")
+    try:
+        cache = str(cache_folder())
+    except BnnError:
+        cache = "no cache, for want of a home folder"
     return Finding(
         "note",
         subject,
         f"not on this machine (looked into {environment.BITSTREAMS.value or environment.BITSTREAMS}, installed "
-        f"packages and {cache_folder()}); fetched at the first use if that is possible",
+        f"packages and {cache}); fetched at the first use if that is possible",
     )
 
 

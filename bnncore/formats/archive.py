@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bnncore.errors import BnnError, ParameterError
-from bnncore.formats.listing import brief, shown
+from bnncore.formats.listing import brief
+from bnncore.plain_text import shown
 
 __all__ = ["HEADER_LIMIT", "Archive", "open_archive"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
-from bnncore.formats.listing import shown
+from bnncore.plain_text import shown
 
 __all__ = ["CLASSES", "check_classes", "classes_bytes", "parse_classes", "read_classes", "read_classes_bytes"]
 

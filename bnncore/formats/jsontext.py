@@ -11,7 +11,7 @@ import json
 import math
 from typing import Any
 
-from bnncore.formats.listing import shown
+from bnncore.plain_text import shown
 
 __all__ = ["parse_json"]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 from bnncore.extras import missing_extra
+from bnncore.plain_text import one_line
 from bnncore.training.results import Epoch
 
 __all__ = ["BarReporter", "Reporter"]
@@ -46,15 +48,11 @@ class BarReporter(Reporter):
 
     def note(self, text: str) -> None:
         """Say what begins."""
-        from tqdm import tqdm
-
-        tqdm.write(text, file=None)
+        _write(text, sys.stdout)
 
     def warning(self, text: str) -> None:
         """Say on standard error what could not be done."""
-        from tqdm import tqdm
-
-        tqdm.write(f"bnncore: {text}", file=sys.stderr)
+        _write(f"bnncore: {text}", sys.stderr)
 
     def step(self, epoch: int, epochs: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         """Move the bar."""
@@ -67,8 +65,6 @@ class BarReporter(Reporter):
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """Close the bar and leave one line."""
-        from tqdm import tqdm
-
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -78,7 +74,15 @@ class BarReporter(Reporter):
         )
         if epoch.validation_accuracy is not None:
             line += f", validation {100 * epoch.validation_accuracy:.2f} %"
-        tqdm.write(f"{line}, {epoch.seconds:.0f} s", file=None)
+        _write(f"{line}, {epoch.seconds:.0f} s", sys.stdout)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    """Write a line beside the bar; what nobody can read any more is no reason to end the run."""
+    from tqdm import tqdm
+
+    with suppress(OSError):
+        tqdm.write(one_line(text), file=stream)
 
 
 def _number(epoch: int, epochs: int) -> str:

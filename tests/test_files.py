@@ -19,7 +19,16 @@ from pathlib import Path
 import pytest
 
 from bnncore.errors import InputError, ParameterError, ResourceError
-from bnncore.files import fingerprint, read_limited, reading, write_atomically
+from bnncore.files import (
+    check_place,
+    check_space,
+    fingerprint,
+    new_folder,
+    read_limited,
+    reading,
+    write_atomically,
+    write_together,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions and signals of POSIX")
 
@@ -247,3 +256,153 @@ def test_a_folder_that_cannot_be_brought_to_the_disk_is_no_error(
     monkeypatch.setattr(os, "fsync", fail)
     write_atomically(file, NEW)
     assert file.read_bytes() == NEW
+
+
+# -- several files, and folders ----------------------------------------------------------------------
+
+
+def test_several_files_are_written_or_none(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {tmp_path / name: NEW for name in ("weights.npz", "sub/golden.npz")}
+    replaced: list[Path] = []
+    replace = os.replace
+
+    def fail_at_the_third(source: Path, target: Path) -> None:
+        if len(replaced) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        replaced.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_at_the_third)
+    with pytest.raises(OSError, match="Input/output"):
+        write_together({file: NEW, **others})
+    assert len(replaced) == 2
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.read_bytes() == OLD
+    monkeypatch.undo()
+    write_together({file: NEW, **others})
+    assert all(path.read_bytes() == NEW for path in (file, *others))
+
+
+@posix
+def test_a_device_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    reader.start()
+    write_atomically(pipe, NEW)
+    reader.join()
+    assert found == [NEW]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(Path("/dev/full"), NEW)
+    assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
+
+
+def test_names_as_long_as_a_disk_takes_can_be_written(tmp_path: Path) -> None:
+    for name in ("x" * 255, "猫" * 85):
+        write_atomically(tmp_path / name, NEW)
+        assert (tmp_path / name).read_bytes() == NEW
+
+
+def _killed(tmp_path: Path, body: str) -> None:
+    program = f"import os, signal\nfrom pathlib import Path\nfrom bnncore.files import *\n{body}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@posix
+def test_what_a_killed_process_left_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    _killed(tmp_path, f"os.fsync = lambda handle: {KILL}\nwrite_atomically(Path('x'), b'half')")
+    _killed(tmp_path, f"with new_folder(Path('y')) as place:\n    (place / 'z').write_text('half')\n    {KILL}")
+    assert len(list(tmp_path.iterdir())) == 2
+    write_atomically(tmp_path / "x", NEW)
+    with new_folder(tmp_path / "y") as place:
+        (place / "z").write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "y"]
+
+
+@posix
+def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom bnncore.files import new_folder\n"
+        "with new_folder(Path('y')) as place:\n    print(place, flush=True)\n    sys.stdin.read()\n"
+        "    (place / 'z').write_text('theirs')"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+    place = tmp_path / other.stdout.readline().decode().strip()
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "y"):  # noqa: PT012
+        assert place.is_dir()
+        raise ZeroDivisionError
+    other.communicate()
+    assert (tmp_path / "y" / "z").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("present", [False, True])
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_no_half_of_a_folder_is_left(tmp_path: Path, present: bool, fault: BaseException) -> None:
+    target = tmp_path / "above" / "folder"
+    if present:
+        target.mkdir(parents=True)
+        (target / "mine").write_text("mine")
+    with pytest.raises(type(fault)), new_folder(target) as place:  # noqa: PT012
+        (place / "half").write_text("half")
+        raise fault
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == (["above", "above/folder", "above/folder/mine"] if present else [])
+
+
+def test_a_folder_that_is_there_keeps_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    with new_folder(tmp_path) as place:
+        (place / "sub").mkdir()
+        (place / "sub" / "new").write_text("new")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine", "new", "sub"]
+    with pytest.raises(FileExistsError), new_folder(tmp_path) as place:  # noqa: PT012  # raised at the end
+        (place / "another").write_text("new")
+        (place / "mine").write_text("theirs")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine", "new", "sub"]
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+# -- refusing before there is anything to write ------------------------------------------------------
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path, file: Path) -> None:
+    check_place(tmp_path / "a" / "b" / "x", ResourceError)
+    check_place(file, ResourceError)
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.read_bytes() == OLD
+
+
+def test_a_place_that_cannot_be_written_is_refused(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ResourceError, match="cannot be made a folder: Not a directory"):
+        check_place(file / "x", ResourceError)
+    with pytest.raises(ResourceError, match=r"card\.json: exists already.*overwrite="):
+        check_place(file, ResourceError, overwrite=False)
+    with pytest.raises(ResourceError, match="Is a directory"):
+        check_place(tmp_path, ResourceError)
+
+    def read_only(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "open", read_only)
+    with pytest.raises(
+        ResourceError, match="cannot be written to: Read-only file system; choose another place"
+    ):
+        check_place(tmp_path / "x", ResourceError)
+
+
+def test_a_disk_without_room_is_refused(tmp_path: Path) -> None:
+    check_space(tmp_path / "not" / "there", 1, ResourceError)
+    with pytest.raises(ResourceError, match="MB are needed; make room"):
+        check_space(tmp_path / "not" / "there", 2**62, ResourceError)

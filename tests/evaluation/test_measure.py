@@ -8,8 +8,8 @@ from bnnhw.topology import Dense, Input, Topology
 
 import bnncore
 from bnncore.datasets import DatasetError, LabelledImages
-from bnncore.evaluation import evaluate, wilson_interval
-from bnncore.evaluation.show import confusion_picture, confusion_text, contact_sheet
+from bnncore.evaluation import Evaluation, evaluate, wilson_interval
+from bnncore.evaluation.show import confusion_picture, confusion_text, confusions, contact_sheet
 from bnncore.formats.npz import write_npz
 from bnncore.publishing.random_network import random_network
 
@@ -89,6 +89,26 @@ def test_the_text_holds_every_count(classifier, data) -> None:
         for cell in line.split()[1:]
     ]
     assert numbers == found.confusion.ravel().tolist()
+
+
+def test_many_classes_are_told_by_their_worst_confusions() -> None:
+    count = 200
+    confusion = np.diag(np.full(count, 5))
+    confusion[3, 7], confusion[8, 2] = 4, 2
+    found = Evaluation(
+        classes=tuple(f"class-{number}" for number in range(count)),
+        predicted=np.zeros(0, np.int64),
+        confusion=confusion,
+        margin=np.zeros(0, np.float64),
+        seconds=1.0,
+        backend="numpy",
+    )
+    assert confusions(found).splitlines() == [
+        "the worst of 2 confusions: true class, answer, how often",
+        "class-3 -> class-7: 4 of 9",
+        "class-8 -> class-2: 2 of 7",
+    ]
+    assert max(confusion_picture(found).size) < 4000
 
 
 def test_pictures_are_drawn(classifier, data) -> None:

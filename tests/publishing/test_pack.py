@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import attrs
@@ -65,6 +67,37 @@ def test_manifest_lists_data_files_and_nothing_else(package: Path) -> None:
     files = json.loads((package / "manifest.json").read_text())["files"]
     assert list(files) == ["card.json", "classes.txt", "deeper/mean.bin"]
     assert files["deeper/mean.bin"] == {"size": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
+
+
+@pytest.mark.parametrize("failing", range(1, 6))
+def test_a_package_gets_everything_or_nothing(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Whichever of its files the disk has no room for."""
+    run = tmp_path / "run"
+    write_npz(run / "weights.npz", random_network(SMALL), ("round", "square", "long"))
+    (run / "recipe.json").write_text('{"small": {"seed": 1, "recipe": {"topology": "small"}}}')
+    CliRunner().invoke(cli, ["pack", str(package)], catch_exceptions=False)
+    before = {path: path.read_bytes() for path in package.rglob("*")}
+    sync, calls = os.fsync, []
+
+    def fail(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    (tmp_path / "my.bit").write_bytes(b"bit")
+    arguments = ["pack", str(package), str(run), "--bit", str(tmp_path / "my.bit")]
+    assert CliRunner().invoke(cli, arguments).exit_code == 1
+    assert {path: path.read_bytes() for path in package.rglob("*")} == before
+    monkeypatch.undo()
+    assert CliRunner().invoke(cli, arguments, catch_exceptions=False).exit_code == 0
+    files = json.loads((package / "manifest.json").read_text())["files"]
+    assert set(files) == {"card.json", "classes.txt", "design.bit", "golden.npz", "recipe.json", "weights.npz"}
+    for name, entry in files.items():
+        assert entry["sha256"] == hashlib.sha256((package / name).read_bytes()).hexdigest()
 
 
 def test_packed_weights_and_golden_vectors_agree(package: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,82 @@ def test_evaluate_counts_and_writes_pictures(bnn, photos, plugin, tmp_path) -> N
     for name in ("confusion.png", "mistakes.png"):
         with Image.open(tmp_path / "report" / name) as picture:
             assert picture.width > 100
+
+
+def test_evaluate_replaces_nothing_unasked(bnn, photos, plugin, tmp_path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "mistakes.png").write_text("mine")
+    command = ("evaluate", "shades", "--data", photos, "--backend", "numpy", "--out", tmp_path / "report")
+    code, out, err = bnn(*command)
+    assert (code, out) == (1, "")
+    assert "mistakes.png: exists already" in err
+    assert "--overwrite" in err
+    assert (tmp_path / "report" / "mistakes.png").read_text() == "mine"
+    assert bnn(*command, "--overwrite")[0] == 0
+    assert (tmp_path / "report" / "mistakes.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_result_that_cannot_be_written_is_printed(bnn, photos, plugin, tmp_path, monkeypatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    code, out, err = bnn(
+        "evaluate", "shades", "--data", photos, "--backend", "numpy", "--out", tmp_path / "report"
+    )
+    assert code == 1
+    assert "% right" in out
+    assert err.endswith("bnncore: No space left on device\n")
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    "recipe", ["5", '"x"', '{"tiny": 3}', '{"tiny": {"recipe": ["a"]}}', '{"tiny": {"recipe": null}}']
+)
+def test_a_card_that_is_none_costs_no_result(bnn, photos, plugin, recipe) -> None:
+    from bnncore.formats.manifest import write_manifest
+
+    (plugin / "card.json").write_text(f'{{"recipe": {recipe}}}')
+    write_manifest(plugin)
+    code, out, err = bnn("evaluate", "shades", "--data", photos, "--backend", "numpy")
+    assert code == 0
+    assert "% right" in out
+    assert err.index("card.json") < err.index("classifying")
+
+
+@pytest.mark.parametrize("out", ["kept", "kept.npz"])
+def test_weights_of_another_run_are_refused_before_the_first_epoch(bnn, photos, plugin, tmp_path, out) -> None:
+    (tmp_path / "kept").mkdir()
+    place = tmp_path / "kept.npz" if out == "kept.npz" else tmp_path / "kept" / "weights.npz"
+    place.write_bytes(b"mine")
+    code, _, err = bnn("train", "--images", photos, "--topology", "tiny", "--out", tmp_path / out, *QUICK)
+    assert code == 1
+    assert f"{place}: exists already" in err
+    assert "epoch" not in err
+    assert place.read_bytes() == b"mine"
+
+
+def test_import_replaces_nothing_unasked(bnn, tmp_path, lfc_checkpoint) -> None:
+    target = tmp_path / "lfc.npz"
+    target.write_bytes(b"mine")
+    command = ("import", lfc_checkpoint, "--precision", "W1A1", "--out", target)
+    code, _, err = bnn(*command)
+    assert (code, target.read_bytes()) == (1, b"mine")
+    assert "--overwrite" in err
+    assert bnn(*command, "--overwrite")[0] == 0
+    assert read_npz(target).network.topology.outputs == 3
+
+
+def test_training_goes_on_where_nobody_reads_what_it_says(photos, plugin, tmp_path, monkeypatch) -> None:
+    from bnncore.training import BarReporter
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tqdm.tqdm.write", full)
+    bar = BarReporter()
+    bar.note("training")
+    bar.warning("no curve")
 
 
 def test_a_folder_that_cannot_be_made_is_named_before_anything_is_classified(bnn, photos, tmp_path) -> None:

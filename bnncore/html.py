@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
-from bnncore.plain_text import printable
-
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -35,13 +33,13 @@ def time_text(seconds: float) -> str:
 
 def facts(title: str, rows: Iterable[tuple[str, str]], text: str | None = None) -> str:
     """Return a title, a paragraph if there is one, and a table of names and values."""
-    paragraph = "" if text is None else f"<p>{_text(text)}</p>"
+    paragraph = "" if text is None else f"<p>{escape(text)}</p>"
     cells = "".join(
-        f'<tr><td style="{_CELL};vertical-align:top;{_FAINT}">{_text(name)}</td>'
-        f'<td style="{_CELL}">{_text(value)}</td></tr>'
+        f'<tr><td style="{_CELL};vertical-align:top;{_FAINT}">{escape(name)}</td>'
+        f'<td style="{_CELL}">{escape(value)}</td></tr>'
         for name, value in rows
     )
-    return f'<div><b>{_text(title)}</b>{paragraph}<table style="border:none">{cells}</table></div>'
+    return f'<div><b>{escape(title)}</b>{paragraph}<table style="border:none">{cells}</table></div>'
 
 
 def answer(
@@ -61,17 +59,17 @@ def answer(
         note: stands behind the title.
     """
     cells = "".join(
-        f'<tr><td style="{_CELL}">{_text(name)}</td><td style="{_CELL}">{bar(share)}</td>'
+        f'<tr><td style="{_CELL}">{escape(name)}</td><td style="{_CELL}">{bar(share)}</td>'
         f'<td style="{_CELL};text-align:right">{number}</td></tr>'
         for name, share, number in rows
     )
-    remark = f" · {_text(note)}" if note else ""
+    remark = f" · {escape(note)}" if note else ""
     return (
         '<div style="display:flex;gap:12px;align-items:flex-start">'
         f"{picture(seen, 96)}"
-        f"<div><b>{_text(title)}</b>{remark}"
+        f"<div><b>{escape(title)}</b>{remark}"
         f'<table style="border:none;margin:2px 0">{cells}</table>'
-        f'<span style="{_FAINT}">{_text(foot)}</span>'
+        f'<span style="{_FAINT}">{escape(foot)}</span>'
         "</div></div>"
     )
 
@@ -95,21 +93,16 @@ def sheet(
     shown = "".join(
         '<figure style="margin:0;width:72px;text-align:center">'
         f"{picture(seen, 64)}"
-        f'<figcaption style="line-height:1.2;overflow:hidden;text-overflow:ellipsis">{_text(name)}<br>'
+        f'<figcaption style="line-height:1.2;overflow:hidden;text-overflow:ellipsis">{escape(name)}<br>'
         f'<span style="{_FAINT}">{share:.0%}</span></figcaption></figure>'
         for seen, name, share in tiles
     )
     rest = f'<div style="{_FAINT}">and {more} more</div>' if more else ""
     return (
-        f"<div><b>{_text(title)}</b>: {_text(text)}"
-        f'<div style="{_FAINT}">{_text(foot)}</div>'
+        f"<div><b>{escape(title)}</b>: {escape(text)}"
+        f'<div style="{_FAINT}">{escape(foot)}</div>'
         f'<div style="display:flex;flex-wrap:wrap;gap:6px;margin-top:4px">{shown}</div>{rest}</div>'
     )
-
-
-def _text(text: str) -> str:
-    """Return a text for a page; marks of writing direction in it would turn what stands around it, too."""
-    return escape(printable(text))
 
 
 def bar(share: float) -> str:

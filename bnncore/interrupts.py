@@ -10,10 +10,19 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["EXIT_INTERRUPTED", "quit_at_once"]
+try:
+    # What ``signal`` is made of: that makes enumerations first, which takes as long as several other imports.
+    import _signal as _signals  # type: ignore[import-not-found]  # C's, of which there are no stubs
+except ImportError:
+    import signal as _signals
+
+__all__ = ["EXIT_INTERRUPTED", "SIGNALS", "quit_at_once"]
 
 EXIT_INTERRUPTED = 130
 """As shells say it of Ctrl-C: 128 and the number of the signal."""
+
+SIGNALS = _signals
+"""The functions and numbers of ``signal``, without its enumerations."""
 
 
 def quit_at_once(number: int, frame: object) -> None:
@@ -29,13 +38,8 @@ def _quit_quietly_while_starting() -> None:
     if not _is_command():
         return
     try:
-        # What ``signal`` is made of: that makes enumerations first, which takes as long as some other imports together.
-        import _signal as signal  # type: ignore[import-not-found]  # C's, of which there are no stubs
-    except ImportError:
-        import signal
-    try:
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, quit_at_once)
+        if SIGNALS.getsignal(SIGNALS.SIGINT) is SIGNALS.default_int_handler:
+            SIGNALS.signal(SIGNALS.SIGINT, quit_at_once)
     except ValueError:
         # Not the main thread: signals are none of our business.
         return

@@ -6,7 +6,6 @@ machine refuses (disk, memory, rights, a library that cannot be imported) gets a
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import warnings
@@ -20,7 +19,7 @@ import click
 from bnncore.cli.output import complain, remark, say_lines
 from bnncore.cli.streams import discard_output, flush_output, whole_streams
 from bnncore.errors import BnnError
-from bnncore.interrupts import EXIT_INTERRUPTED, quit_at_once
+from bnncore.interrupts import EXIT_INTERRUPTED, SIGNALS, quit_at_once
 from bnncore.plain_text import one_line
 
 __all__ = ["EXIT_ERROR", "EXIT_OK", "EXIT_USAGE", "exit_code", "past_click"]
@@ -92,7 +91,7 @@ def _code_of(run: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _interrupted()
     except _Terminated as asked:
-        remark(f"ended by {signal.Signals(asked.number).name}")
+        remark(f"ended by {_name(asked.number)}")
         return 128 + asked.number
     except BrokenPipeError:
         # The reader of our output is gone (bnncore list | head): nothing is wrong.
@@ -106,6 +105,10 @@ def _code_of(run: Callable[[], Any]) -> int:
         complain(_words(_placed(error)))
         return EXIT_ERROR
     return result if isinstance(result, int) else EXIT_OK
+
+
+def _name(number: int) -> str:
+    return next(name for name in _ENDING_SIGNALS if getattr(SIGNALS, name, None) == number)
 
 
 def _words(error: BaseException) -> str:
@@ -229,28 +232,28 @@ def _signals() -> Iterator[None]:
         yield
         return
     hook = sys.unraisablehook
-    before = {signal.SIGINT: signal.getsignal(signal.SIGINT)}
-    if before[signal.SIGINT] in (quit_at_once, signal.default_int_handler):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {SIGNALS.SIGINT: SIGNALS.getsignal(SIGNALS.SIGINT)}
+    if before[SIGNALS.SIGINT] in (quit_at_once, SIGNALS.default_int_handler):
+        SIGNALS.signal(SIGNALS.SIGINT, SIGNALS.default_int_handler)
         sys.unraisablehook = _not_swallowed
     for name in _ENDING_SIGNALS:
-        number = getattr(signal, name, None)
+        number = getattr(SIGNALS, name, None)
         # Who ignores it (nohup) or handles it goes before us.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            before[number] = signal.SIG_DFL
-            signal.signal(number, _terminate)
+        if number is not None and SIGNALS.getsignal(number) is SIGNALS.SIG_DFL:
+            before[number] = SIGNALS.SIG_DFL
+            SIGNALS.signal(number, _terminate)
     try:
         yield
     finally:
         for number, handler in before.items():
             if handler is not None:
-                signal.signal(number, handler)
+                SIGNALS.signal(number, handler)
         sys.unraisablehook = hook
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     # Once is enough: clearing up must not be interrupted by the next.
-    signal.signal(number, signal.SIG_IGN)
+    SIGNALS.signal(number, SIGNALS.SIG_IGN)
     raise _Terminated(number)
 
 

@@ -272,7 +272,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     present = folder.is_dir()
     parent, name = (folder, "content") if present else (folder.parent, folder.name)
-    with _folders(parent), _created_folder(parent, name) as scratch:
+    with _folders(parent), _created_folder(parent, name) as scratch, _naming(folder):
         yield scratch
         _sync_content(scratch)
         if not present:
@@ -334,6 +334,17 @@ def _is_device(path: Path) -> bool:
 def _scratch(folder: Path, name: str) -> Path:
     """Return a new name beside one; names have an end, which the addition must not reach."""
     return folder / f".{name[:_NAME_PART]}.{os.urandom(4).hex()}{_UNFINISHED}"
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say where it was that the system refused something: of a full disk it does not."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno is not None and not fault.filename:
+            fault.filename = str(path)
+        raise
 
 
 @contextmanager
@@ -400,12 +411,13 @@ def _created_folder(parent: Path, name: str) -> Iterator[Path]:
 def _written(path: Path, data: bytes) -> Iterator[Path]:
     """Write a file beside its final place, on the disk and all, to be moved there by the block."""
     with _created(path.parent, path.name) as (scratch, file):
-        file.write(data)
-        with suppress(FileNotFoundError):
-            scratch.chmod(path.stat().st_mode & 0o777)
-        file.flush()
-        # Else a file system may put it into its place before its content is on the card.
-        os.fsync(file.fileno())
+        with _naming(path):
+            file.write(data)
+            with suppress(FileNotFoundError):
+                scratch.chmod(path.stat().st_mode & 0o777)
+            file.flush()
+            # Else a file system may put it into its place before its content is on the card.
+            os.fsync(file.fileno())
         if fcntl is None:
             # Windows moves no open file; elsewhere it stays locked.
             file.close()

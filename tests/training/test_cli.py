@@ -310,7 +310,7 @@ def test_a_result_that_cannot_be_written_is_printed(bnn, photos, plugin, tmp_pat
     )
     assert code == 1
     assert "% right" in out
-    assert err.endswith("bnncore: No space left on device\n")
+    assert err.endswith("report/confusion.png: No space left on device\n")
     assert not (tmp_path / "report").exists()
 
 

@@ -10,7 +10,7 @@ import click
 
 from bnncore import __version__
 from bnncore.cli.ending import exit_code, past_click
-from bnncore.discovery.names import shown
+from bnncore.plain_text import shown
 from bnncore.spelling import spelled_as_options
 
 __all__ = ["cli", "main"]

@@ -11,7 +11,7 @@ from bnncore import BnnError, Prediction, registry
 from bnncore.cli.ending import EXIT_ERROR
 from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import bar, complain, json_option, print_json, say
-from bnncore.discovery.names import shown
+from bnncore.plain_text import shown
 
 __all__ = ["command"]
 

@@ -35,7 +35,7 @@ def command(topologies: bool, as_json: bool) -> None:
         )
         return
     if offered and not claims:
-        click.echo(f"Every {kind.word} that is installed is blocked: {offered[0].blocked}")
+        say(f"Every {kind.word} that is installed is blocked: {offered[0].blocked}")
         return
     if not claims:
         say("No dataset is installed. A dataset is a package, such as bnn-cifar10, which pip installs")

@@ -20,11 +20,11 @@ from bnncore.discovery.imports import import_object, module_of
 from bnncore.discovery.index import Claim
 from bnncore.discovery.installed import find_installed, read_installed
 from bnncore.discovery.kinds import BITSTREAM, DATASET, TOPOLOGY, Kind, offered_kinds
-from bnncore.discovery.names import shown
 from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Resolution, offered_by
 from bnncore.opening import open_resolved
 from bnncore.options import Options
+from bnncore.plain_text import shown
 from bnncore.records import Bitstream, Dataset, Resource
 
 __all__ = ["Subject", "label"]

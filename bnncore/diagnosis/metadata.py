@@ -9,9 +9,9 @@ from bnncore.discovery.blocklist import unmatched
 from bnncore.discovery.index import Index
 from bnncore.discovery.installed import read_installed
 from bnncore.discovery.kinds import DATASET
-from bnncore.discovery.names import shown
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BnnError
+from bnncore.plain_text import shown
 
 __all__ = ["examine_lists", "examine_metadata"]
 

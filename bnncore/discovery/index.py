@@ -15,8 +15,9 @@ from attrs import field, frozen
 from bnncore.discovery.blocklist import OWN, blocks, canonical_distribution
 from bnncore.discovery.installed import read_installed
 from bnncore.discovery.kinds import DATASET, Kind, kind_of, offered_kinds
-from bnncore.discovery.names import canonical, is_name, shown
+from bnncore.discovery.names import canonical, is_name
 from bnncore.errors import BlockedError, ConflictError, UnknownNameError
+from bnncore.plain_text import shown
 
 __all__ = ["Claim", "Index"]
 

@@ -13,8 +13,9 @@ from attrs import field, frozen
 from bnncore.discovery.blocklist import blocks, same_distribution
 from bnncore.discovery.index import Claim, Index
 from bnncore.discovery.kinds import PARAMETERS
-from bnncore.discovery.names import canonical, shown
+from bnncore.discovery.names import canonical
 from bnncore.errors import AmbiguousError, BlockedError
+from bnncore.plain_text import shown
 from bnncore.records import Dataset
 from bnncore.spelling import argument
 

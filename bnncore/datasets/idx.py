@@ -97,6 +97,6 @@ def _content(path: Path) -> bytes:
         return data
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            return read_stream(path, stream)
+            return read_stream(path, stream, len(data))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(f"{path}: the compressed data are damaged: {error}") from error

@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Two threads of a busy machine wait for each other longer than small products take.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: bench sanitize compilers kernels-arm demo help notebooks test test-pynq test-arm check clean virtualenv \
+.PHONY: fuzz bench sanitize compilers kernels-arm demo help notebooks test test-pynq test-arm check clean virtualenv \
 	test-outsiders docs docs-output metadata version release-check
 
 demo: $(VENV)/.installed ## set up an environment and classify a picture with each plugin
@@ -54,6 +54,13 @@ notebooks: $(VENV)/.tested ## run the notebooks and keep what they show
 
 test-arm: ## run kernels, driver and plugins on emulated 32-bit ARM; tests/arm/run.sh says what it needs
 	PYTHON=$(PYTHON) tests/arm/run.sh
+
+# So many inputs over all readers; a long run goes on where it was broken off.
+FUZZ_INPUTS ?= 20000
+FUZZ_SEED ?= 0
+
+fuzz: $(VENV)/.tested ## try mutated files on every reader, FUZZ_INPUTS of them
+	$(BIN)/python tests/fuzz/run.py --inputs $(FUZZ_INPUTS) --seed $(FUZZ_SEED) --state build/fuzz
 
 docs: $(VENV)/.documented ## build the documentation into site/; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -12,6 +12,8 @@ from typing import IO, Any
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.files import check_space, new_folder
+from bnncore.formats.listing import brief
+from bnncore.plain_text import shown
 
 __all__ = ["is_archive", "unpack"]
 
@@ -145,16 +147,20 @@ def unpack(archive: Path, folder: Path) -> None:
         # Encrypted, or compressed in a way that this Python does not know (NotImplementedError).
         except RuntimeError as error:
             raise DatasetError(
-                f"{archive}: cannot be unpacked: {error}; unpack it yourself and give the folder"
+                f"{archive}: cannot be unpacked: {brief(error)}; unpack it yourself and give the folder"
             ) from error
         except OSError as error:
             if error.errno is not None:
                 # The disk's word, not the archive's: no room, no right.
                 raise DatasetError(f"{folder}: cannot be written: {error.strerror or error}") from error
-            raise DatasetError(f"{archive}: cannot be unpacked, it is damaged or cut short: {error}") from error
+            raise DatasetError(
+                f"{archive}: cannot be unpacked, it is damaged or cut short: {brief(error)}"
+            ) from error
         # What archives and compressions raise of damage has no name in common: TarError, zlib.error, LZMAError, …
         except Exception as error:
-            raise DatasetError(f"{archive}: cannot be unpacked, it is damaged or cut short: {error}") from error
+            raise DatasetError(
+                f"{archive}: cannot be unpacked, it is damaged or cut short: {brief(error)}"
+            ) from error
 
 
 def _stated_size(archive: Path) -> int:
@@ -228,7 +234,7 @@ def _read_to_the_end(tar: tarfile.TarFile, most: int) -> None:
 def _relative(name: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     if not path.parts:
-        raise DatasetError(f"expected files with names, found {name!r}")
+        raise DatasetError(f"expected files with names, found {shown(name)}")
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
-        raise DatasetError(f"the file {name!r} would land outside the folder")
+        raise DatasetError(f"the file {shown(name)} would land outside the folder")
     return path

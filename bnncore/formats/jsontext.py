@@ -30,7 +30,8 @@ def parse_json(data: bytes) -> Any:
 
     Raises:
         ValueError: in one short line, if it is none, nests more than 64 levels, has a key twice, NaN, an infinite
-            number, a whole number of more than 100 digits or a text of more than 65,536 characters.
+            number, a whole number of more than 100 digits, a text of more than 65,536 characters, or
+            half a character.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -42,7 +43,7 @@ def parse_json(data: bytes) -> Any:
         )
     except RecursionError as error:
         raise ValueError(f"nested more than {_DEEPEST} levels deep") from error
-    _check(value)
+    _check(value, escapes="\\ud" in text.lower())
     return value
 
 
@@ -70,8 +71,13 @@ def _finite(digits: str) -> float:
     return value
 
 
-def _check(value: Any) -> None:
-    """Refuse what is too deep or too long, level by level: recursion would be what is to be prevented."""
+def _check(value: Any, escapes: bool) -> None:
+    """Refuse what is too deep or too long, level by level: recursion would be what is to be prevented.
+
+    Args:
+        value: what was read.
+        escapes: whether halves of characters may be there, which cannot be written again.
+    """
     level: list[Any] = [value]
     for _ in range(_DEEPEST + 1):
         inner: list[Any] = []
@@ -81,8 +87,11 @@ def _check(value: Any) -> None:
                 inner += each.values()
             elif isinstance(each, list):
                 inner += each
-            elif isinstance(each, str) and len(each) > _LONGEST_TEXT:
-                raise ValueError(f"a text of {len(each)} characters, at most {_LONGEST_TEXT} are read")
+            elif isinstance(each, str):
+                if len(each) > _LONGEST_TEXT:
+                    raise ValueError(f"a text of {len(each)} characters, at most {_LONGEST_TEXT} are read")
+                if escapes and any("\ud800" <= character <= "\udfff" for character in each):
+                    raise ValueError(f"the text {shown(each)} has half a character")
         if not inner:
             return
         level = inner

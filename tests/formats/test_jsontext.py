@@ -56,6 +56,8 @@ HOSTILE = [
     ("[1]".encode("utf-16"), "expected UTF-8 text"),
     ("[1]".encode("utf-32-le"), "Expecting value|Extra data|expected UTF-8"),
     (b"\xff", "expected UTF-8 text, found byte 0xff"),
+    (b'["\\uD800"]', "has half a character"),
+    (b'{"a\\udfff": 1}', "has half a character"),
 ]
 
 
@@ -64,6 +66,10 @@ def test_what_only_harms_is_refused_in_a_few_words(data: bytes, message: str) ->
     with pytest.raises(ValueError, match=message) as caught:
         parse_json(data)
     assert len(str(caught.value)) < 200
+
+
+def test_a_character_that_is_written_in_two_halves_is_one() -> None:
+    assert parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"
 
 
 def test_as_deep_as_the_limit_is_read() -> None:

@@ -148,6 +148,7 @@ def load(
     *,
     topology: str | Topology | None = None,
     classes: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
     backend: str = "auto",
     board: str | None = None,
     threads: int | None = None,
@@ -159,6 +160,8 @@ def load(
         path: an ``.npz`` file of bnncore, or a binparam directory of BNN-PYNQ.
         topology: name or record. An ``.npz`` says it; a directory is named after it.
         classes: class names, where the file has none or others are wanted.
+        preprocessing: how pictures become inputs, where that of the file is not wanted. An ``.npz`` of version 2 says
+            it; else it is a letterbox, or digits for one-bit grey.
         backend: as in ``get``.
         board: as in ``get``.
         threads: as in ``get``.
@@ -171,4 +174,6 @@ def load(
     'Ship'
     """
     options = Options(backend=backend, board=board, threads=threads, bitstreams=bitstreams)
-    return load_classifier(registry, path, options, topology=topology, classes=classes)
+    return load_classifier(
+        registry, path, options, topology=topology, classes=classes, preprocessing=preprocessing
+    )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bnncore.discovery.resolve import Resolution
     from bnncore.engine import Engine
     from bnncore.formats.card import Card
+    from bnncore.formats.provenance import Provenance
     from bnncore.pictures.decoding import Source
     from bnncore.pictures.preprocessing import Pipeline
 
@@ -46,23 +47,25 @@ class Contents:
     Attributes:
         name: of the dataset or file, for people.
         topology: shapes of the network.
-        preprocessing: how pictures become inputs.
+        preprocessing: returns how pictures become inputs.
         classes: returns the class names.
         network: returns the checked network.
         card: returns the card, or None.
         golden: returns (inputs, scores) of the golden vectors, or None.
         parameters_id: tells this parameter set from others.
+        provenance: returns what the parameters record of their training.
         resolution: who supplies each part; None where the parameters were loaded from a path.
     """
 
     name: str
     topology: Topology
-    preprocessing: Preprocessing
+    preprocessing: Callable[[], Preprocessing]
     classes: Callable[[], tuple[str, ...]]
     network: Callable[[], Network]
     card: Callable[[], Card | None]
     golden: Callable[[], tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | None]
     parameters_id: str
+    provenance: Callable[[], Provenance]
     resolution: Resolution | None = None
 
 
@@ -114,8 +117,13 @@ class Classifier:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How pictures become inputs, as it was declared."""
-        return self._contents.preprocessing
+        """How pictures become inputs: as a plugin declares it, else as the weights record it."""
+        return self._contents.preprocessing()
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the parameters record of their training; nothing in files of version 1 and folders of BNN-PYNQ."""
+        return self._contents.provenance()
 
     @property
     def network(self) -> Network:
@@ -318,7 +326,7 @@ class Classifier:
             if self._pipeline is None:
                 from bnncore.pictures.preprocessing import Pipeline
 
-                self._pipeline = Pipeline(self._contents.preprocessing, self.topology.input)
+                self._pipeline = Pipeline(self.preprocessing, self.topology.input)
             return self._pipeline
 
     def _open(self, pipeline: Pipeline) -> Engine:

@@ -15,7 +15,7 @@ from bnncore.classifier import Classifier, Contents
 from bnncore.discovery.names import is_name
 from bnncore.discovery.registry import Registry
 from bnncore.discovery.resolve import Resolution, resolve
-from bnncore.errors import AmbiguousError, ParameterError, ResourceError, UnknownNameError
+from bnncore.errors import AmbiguousError, ParameterError, PluginError, ResourceError, UnknownNameError
 from bnncore.options import Options
 from bnncore.records import Preprocessing
 from bnncore.resources import read_resource, resource_path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bnncore.formats.card import Card
     from bnncore.formats.npz import NpzFile
+    from bnncore.formats.provenance import Provenance
 
 __all__ = ["load_classifier", "open_classifier", "open_resolved"]
 
@@ -63,12 +64,14 @@ def open_resolved(
         raise _mismatch(found)
     _check_backend(registry, options)
     classes = _once(partial(_classes, found))
+    file = _once(partial(_file, registry, found, classes))
     contents = Contents(
         name=found.dataset.name,
         topology=topology,
-        preprocessing=found.preprocessing,
+        preprocessing=partial(_preprocessing, found, file),
         classes=classes,
-        network=_once(partial(_network, found, classes)),
+        network=lambda: file().network,
+        provenance=lambda: file().provenance,
         card=_once(partial(_card, found)),
         golden=partial(_golden, found),
         parameters_id=parameters.resource.sha256,
@@ -84,9 +87,11 @@ def load_classifier(
     *,
     topology: str | Topology | None = None,
     classes: Sequence[str] | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Classifier:
     """Return a classifier for parameters in a file or folder; see ``bnncore.load``."""
     from bnncore.formats.npz import WEIGHTS
+    from bnncore.formats.provenance import Provenance
 
     place = Path(path)
     _check_backend(registry, options)
@@ -96,19 +101,22 @@ def load_classifier(
         place /= WEIGHTS
     if place.is_dir():
         network, names = _load_directory(registry, place, wanted, classes)
+        provenance = Provenance()
     elif place.exists():
-        network, names = _load_file(place, wanted, classes)
+        network, names, provenance = _load_file(place, wanted, classes)
     else:
         raise ParameterError(f"{place}: expected an .npz file or a binparam directory, found nothing there")
+    prepared = preprocessing or _recorded(registry, place, provenance, network.topology)
     contents = Contents(
         name=place.stem if place.is_file() else "/".join(_absolute(place).parts[-2:]),
         topology=network.topology,
-        preprocessing=Preprocessing.unrecorded(network.topology.input),
+        preprocessing=lambda: prepared,
         classes=lambda: names,
         network=lambda: network,
         card=lambda: None,
         golden=lambda: None,
         parameters_id=_content_id(network),
+        provenance=lambda: provenance,
     )
     return Classifier(contents, registry, options)
 
@@ -147,7 +155,33 @@ def _card(found: Resolution) -> Card | None:
     return parse_card(read_resource(resource), str(resource_path(resource)))
 
 
-def _network(found: Resolution, classes: Callable[[], tuple[str, ...]]) -> Network:
+def _preprocessing(found: Resolution, file: Callable[[], NpzFile]) -> Preprocessing:
+    """Return what a plugin declares; only where none does, the file is opened for it."""
+    return found.preprocessing if found.declared else found.trained_with(file().provenance.preprocessing)
+
+
+def _recorded(registry: Registry, path: Path, provenance: Provenance, topology: Topology) -> Preprocessing:
+    """Return what a file records, else that of weights that record nothing.
+
+    A file may come from anywhere, and names a function: it is taken from the package of an installed plugin alone.
+    """
+    recorded = provenance.preprocessing
+    if recorded is None:
+        return Preprocessing.unrecorded(topology.input)
+    if recorded.function is not None:
+        package = recorded.function.partition(":")[0].partition(".")[0]
+        values = [claim.value for claim in registry.index.claims if not claim.blocked]
+        plugins = {value.partition(":")[0].partition(".")[0].strip() for value in values}
+        if package not in plugins:
+            raise ParameterError(
+                f"{path}: its pictures are prepared by {recorded.function}, and no installed plugin has the package "
+                f"{package!r}; install the distribution that the weights come from, or give another "
+                f"{argument('preprocessing')}"
+            )
+    return recorded
+
+
+def _file(registry: Registry, found: Resolution, classes: Callable[[], tuple[str, ...]]) -> NpzFile:
     """Open the parameters; those of another distribution may know other classes."""
     file = _npz(found, found.topology)
     if file.classes is not None and file.classes != classes():
@@ -155,7 +189,10 @@ def _network(found: Resolution, classes: Callable[[], tuple[str, ...]]) -> Netwo
             f"{resource_path(found.parameters.resource)}: trained for the classes {', '.join(file.classes)}, but "
             f"dataset {found.dataset.name!r} has {', '.join(classes())}, in this order"
         )
-    return file.network
+    fault = found.contradiction(file.provenance.preprocessing)
+    if fault is not None:
+        registry.warn(PluginError(fault))
+    return file
 
 
 def _npz(found: Resolution, topology: Topology | None) -> NpzFile:
@@ -187,7 +224,7 @@ def _mismatch(found: Resolution) -> ParameterError:
 
 def _load_file(
     path: Path, topology: Topology | None, classes: Sequence[str] | None
-) -> tuple[Network, tuple[str, ...]]:
+) -> tuple[Network, tuple[str, ...], Provenance]:
     from bnncore.formats.classes import check_classes
     from bnncore.formats.npz import read_npz
 
@@ -196,7 +233,7 @@ def _load_file(
     names = file.classes if classes is None else classes
     if names is None:
         names = tuple(str(index) for index in range(outputs))
-    return file.network, check_classes(names, "classes", outputs)
+    return file.network, check_classes(names, "classes", outputs), file.provenance
 
 
 def _load_directory(

@@ -32,6 +32,7 @@ from bnncore import Classifier, InputError, Options, ParameterError, SelftestErr
 from bnncore.classifier import Contents
 from bnncore.engine import Engine
 from bnncore.formats.npz import write_npz
+from bnncore.formats.provenance import Provenance
 from bnncore.pictures.preprocessing import Pipeline
 from bnncore.prediction import Prediction, Predictions
 from bnncore.publishing.random_network import random_network
@@ -521,12 +522,13 @@ def with_golden(golden: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]) -> 
     contents = Contents(
         name="mine",
         topology=COLOUR,
-        preprocessing=Preprocessing.default(COLOUR.input),
+        preprocessing=lambda: Preprocessing.default(COLOUR.input),
         classes=lambda: CLASSES,
         network=lambda: network,
         card=lambda: None,
         golden=lambda: golden,
         parameters_id="mine",
+        provenance=Provenance,
     )
     return Classifier(contents, bnncore.registry, Options(backend="numpy"))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from attrs import evolve
 
-from bnncore import ParameterError, registry
+from bnncore import ParameterError, Preprocessing, registry
 from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import say
 from bnncore.files import check_place
@@ -36,9 +37,10 @@ def command(source: str, target: Path, asked: Asked) -> None:
     check_place(target, ParameterError)
     with asked.open(source) as classifier:
         network, classes = classifier.network, classifier.classes
+        provenance = evolve(classifier.provenance, preprocessing=classifier.preprocessing)
     name = network.topology.name
     if target.suffix == ".npz":
-        write_npz(target, network, classes)
+        write_npz(target, network, classes, provenance)
         say(f"{target}: {target.stat().st_size:,} bytes, {name}, {len(classes)} classes")
         return
     folding = registry.folding(name)
@@ -50,3 +52,8 @@ def command(source: str, target: Path, asked: Asked) -> None:
     write_binparam(target, network, folding, classes)
     files = len(list(target.glob("*.bin")))
     say(f"{target}: {files} files for BNN-PYNQ's {name}, and classes.txt with {len(classes)}")
+    if provenance.preprocessing != Preprocessing.unrecorded(network.topology.input):
+        say(
+            f"{target}: its format does not record the preprocessing, {classifier.preprocessing.describe()}; BNN-PYNQ "
+            "prepares pictures in its own way"
+        )

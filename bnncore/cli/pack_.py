@@ -77,10 +77,10 @@ def _trained(
         parameters /= WEIGHTS
     if parameters.is_dir():
         classifier = load(parameters, topology=topology)
-        network, names = classifier.job.network(), classifier.classes
+        network, names, provenance = classifier.job.network(), classifier.classes, classifier.provenance
     else:
         file = read_npz(parameters)
-        network, names = file.network, file.classes or ()
+        network, names, provenance = file.network, file.classes or (), file.provenance
     ours = read_classes(package / CLASSES, network.topology.outputs)
     if names and names != ours:
         raise ParameterError(
@@ -90,6 +90,7 @@ def _trained(
     recipe = parameters.parent / RECIPE
     return {
         "network": network,
+        "provenance": provenance,
         "into": into,
         "metrics": None if metrics is None else read_metrics(metrics),
         "recipe": recipe if parameters.name == WEIGHTS and recipe.is_file() else None,

@@ -95,6 +95,9 @@ def check_parameters(subject: Subject) -> Finding:
                 f"{label(network)}: declared for digest {parameters.topology_digest[:12]}…, the topology has "
                 f"{topology.digest}: {difference or 'the file fits; correct topology_digest in its hook'}"
             )
+        fault = network.contradiction(file.provenance.preprocessing)
+        if fault is not None:
+            raise CheckError(f"{label(network)}: {fault}")
         try:
             classifier = subject.open(network)
             classifier.job.network()

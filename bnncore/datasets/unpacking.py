@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -119,10 +117,11 @@ def _open_tar(archive: Path) -> tarfile.TarFile:
 def _is_tar(path: Path) -> bool:
     try:
         _open_tar(path).close()
-    except tarfile.TarError:
-        return False
-    # A compression's own errors, of what only begins like one; and a chain of headers that describe each other.
-    except (OSError, EOFError, lzma.LZMAError, zlib.error, RecursionError):
+    except DatasetError:
+        raise
+    # TarError; a compression's own errors, of what only begins like one; RecursionError, of headers that describe each
+    # other; OverflowError, of sizes that no file has, …
+    except Exception:
         return False
     return True
 

@@ -53,7 +53,7 @@ class Resolution:
         dataset: its record.
         topology: the network's.
         parameters: the record of the weights.
-        preprocessing: how pictures were prepared for these weights.
+        preprocessing: how pictures were prepared for these weights, as far as plugins tell; see ``trained_with``.
         owner, topology_owner, parameters_owner, preprocessing_owner: who offers each of them; the topology's, for the
             preprocessing of weights that declare none.
     """
@@ -71,6 +71,33 @@ class Resolution:
     _asked: str | None = field(repr=False)
     # Of the datasets that the distribution of the parameters offers itself.
     _others_cards: tuple[Resource, ...] = field(repr=False)
+
+    def trained_with(self, recorded: Preprocessing | None) -> Preprocessing:
+        """Return how pictures are prepared: as a plugin declares it, else as the weights record it.
+
+        Args:
+            recorded: in the file of the weights; None where it records none.
+        """
+        return self.preprocessing if recorded is None or self.declared else recorded
+
+    def contradiction(self, recorded: Preprocessing | None) -> str | None:
+        """Say that the preprocessing which a plugin declares is not that of the weights' training; None if it is.
+
+        Args:
+            recorded: as in ``trained_with``.
+        """
+        if recorded is None or not self.declared or self.preprocessing == recorded:
+            return None
+        return (
+            f"{self.preprocessing_owner.owner} declares the preprocessing {self.preprocessing.describe()} for "
+            f"{self.dataset.name!r} on {self.topology.name!r}, but its weights were trained with "
+            f"{recorded.describe()}, their file says; correct its hook, or leave it out: then that of the file is used"
+        )
+
+    @property
+    def declared(self) -> bool:
+        """Whether a plugin declares the preprocessing."""
+        return self.preprocessing_owner != self.topology_owner
 
     @property
     def own(self) -> bool:
@@ -176,8 +203,8 @@ class Resolution:
 
     def _preprocessing(self) -> Choice:
         reason = "declared by its plugin"
-        if self.preprocessing_owner == self.topology_owner:
-            reason = "that of old weights on such an input; the plugins declare none"
+        if not self.declared:
+            reason = "the plugins declare none: that which the weights record, else this one"
         return Choice(
             part=PREPROCESSING.word,
             what=self.preprocessing.describe(),

@@ -2,7 +2,8 @@
 
 Members, each a ``.npy``:
 
-* ``meta``: uint8, JSON text with ``format``, ``version``, ``topology`` and, optionally, ``classes``;
+* ``meta``: uint8, JSON text with ``format``, ``version``, ``topology`` and, optionally, ``classes`` and what is known
+  of the training (``bnncore.formats.provenance``, since version 2);
 * ``layer<n>.weights``: uint8 [outputs, ceil(fan_in * weight_bits / 8)], weight i of a row at bits
   [i * weight_bits, (i + 1) * weight_bits), lowest bit first; one-bit weights are 1 for +1 and 0 for -1,
   two-bit weights are two's complement;
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import field, frozen
 from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import MatrixStage, Topology, first_difference, matrix_stages
 
@@ -32,6 +33,7 @@ from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
 from bnncore.formats.jsontext import parse_json
 from bnncore.formats.listing import brief, some
+from bnncore.formats.provenance import Provenance, parse_provenance, provenance_content
 from bnncore.plain_text import shown
 
 __all__ = ["WEIGHTS", "NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
@@ -39,7 +41,8 @@ __all__ = ["WEIGHTS", "NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_np
 WEIGHTS = "weights.npz"
 
 _FORMAT = "bnncore-parameters"
-_VERSION = 1
+# Written; all up to it are read.
+_VERSION = 2
 _META_LIMIT = 2**20
 _FILE_LIMIT = 2**29
 _LIMIT_OF = "the limit for parameters"
@@ -50,10 +53,17 @@ _UNPACKED = 2**22
 
 @frozen(kw_only=True, eq=False)
 class NpzFile:
-    """What a parameter file holds: the network and, if it names them, the classes."""
+    """What a parameter file holds.
+
+    Attributes:
+        network: topology, weights and thresholds.
+        classes: their names, if it has them.
+        provenance: what it remembers of the training; nothing in files of version 1.
+    """
 
     network: Network
     classes: tuple[str, ...] | None
+    provenance: Provenance = field(factory=Provenance)
 
 
 def read_npz(path: Path, topology: Topology | None = None) -> NpzFile:
@@ -87,16 +97,30 @@ def parse_npz(data: bytes, where: str, topology: Topology | None = None) -> NpzF
         return _read_archive(archive, topology)
 
 
-def write_npz(path: Path, network: Network, classes: Sequence[str] | None = None) -> None:
-    """Write a parameter file; the same network gives the same bytes.
+def write_npz(
+    path: Path,
+    network: Network,
+    classes: Sequence[str] | None = None,
+    provenance: Provenance = Provenance(),  # noqa: B008  # frozen
+) -> None:
+    """Write a parameter file, as ``npz_bytes`` makes it; the same network gives the same bytes.
 
     It is written beside its final place and moved there at the end, so no half of one is ever left.
     """
-    write_atomically(path, npz_bytes(network, classes))
+    write_atomically(path, npz_bytes(network, classes, provenance))
 
 
-def npz_bytes(network: Network, classes: Sequence[str] | None = None) -> bytes:
+def npz_bytes(
+    network: Network,
+    classes: Sequence[str] | None = None,
+    provenance: Provenance = Provenance(),  # noqa: B008  # frozen
+) -> bytes:
     """Return the bytes of a parameter file for a network.
+
+    Args:
+        network: topology, weights and thresholds.
+        classes: their names, if they shall be in it.
+        provenance: what is known of the training.
 
     Raises:
         ParameterError: if the classes do not fit the network.
@@ -105,6 +129,7 @@ def npz_bytes(network: Network, classes: Sequence[str] | None = None) -> bytes:
     meta: dict[str, Any] = {"format": _FORMAT, "version": _VERSION, "topology": topology.to_dict()}
     if classes is not None:
         meta["classes"] = list(check_classes(classes, "classes", topology.outputs))
+    meta |= provenance_content(provenance)
     arrays: dict[str, npt.NDArray[Any]] = {
         "meta": np.frombuffer(json.dumps(meta, ensure_ascii=False).encode(), np.uint8)
     }
@@ -123,7 +148,7 @@ def _read_archive(archive: Archive, topology: Topology | None) -> NpzFile:
         raise ParameterError(
             f"{where}: expected a bnncore parameter file with a member 'meta', found {some(archive.names)}"
         )
-    declared, classes = _read_meta(archive)
+    declared, classes, provenance = _read_meta(archive)
     if topology is not None and topology.digest != declared.digest:
         raise ParameterError(
             f"{where}: made for topology {declared.name!r}, which is not {topology.name!r}: "
@@ -152,7 +177,9 @@ def _read_archive(archive: Archive, topology: Topology | None) -> NpzFile:
         packed = arrays[f"layer{stage.number}.weights"]
         weights = _unpack(packed, stage.fan_in, topology.weight_bits, f"{where}, layer {stage.number}")
         layers.append(LayerParameters(weights=weights, thresholds=thresholds))
-    return NpzFile(network=Network(topology=topology, layers=tuple(layers)), classes=classes)
+    return NpzFile(
+        network=Network(topology=topology, layers=tuple(layers)), classes=classes, provenance=provenance
+    )
 
 
 def _members(stage: MatrixStage, topology: Topology) -> dict[str, tuple[tuple[int, int], str]]:
@@ -164,7 +191,7 @@ def _members(stage: MatrixStage, topology: Topology) -> dict[str, tuple[tuple[in
     return result
 
 
-def _read_meta(archive: Archive) -> tuple[Topology, tuple[str, ...] | None]:
+def _read_meta(archive: Archive) -> tuple[Topology, tuple[str, ...] | None, Provenance]:
     where = archive.where
     archive.check_size("meta", 0, _META_LIMIT)
     text = archive.array("meta")
@@ -178,9 +205,10 @@ def _read_meta(archive: Archive) -> tuple[Topology, tuple[str, ...] | None]:
         raise ParameterError(f"{where}, member 'meta': expected JSON: {brief(error)}") from error
     if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
         raise ParameterError(f"{where}, member 'meta': expected format {_FORMAT!r}")
-    if meta.get("version") != _VERSION:
+    version = meta.get("version")
+    if not isinstance(version, int) or not 1 <= version <= _VERSION:
         raise ParameterError(
-            f"{where}: format version {shown(meta.get('version'))}, this bnncore reads {_VERSION}; "
+            f"{where}: format version {shown(version)}, this bnncore reads 1 to {_VERSION}; "
             "a newer bnncore may read it"
         )
     classes = meta.get("classes")
@@ -189,7 +217,12 @@ def _read_meta(archive: Archive) -> tuple[Topology, tuple[str, ...] | None]:
     topology = meta.get("topology")
     if not isinstance(topology, dict):
         raise ParameterError(f"{where}, member 'meta': expected a topology")
-    return Topology.from_dict(topology), None if classes is None else tuple(classes)
+    try:
+        # Version 1 had no such keys; whoever put some in meant something else.
+        provenance = parse_provenance(meta) if version > 1 else Provenance()
+    except ValueError as error:
+        raise ParameterError(f"{where}, member 'meta': {error}") from error
+    return Topology.from_dict(topology), None if classes is None else tuple(classes), provenance
 
 
 def _checked_array(archive: Archive, name: str, shape: tuple[int, int], dtype: str) -> npt.NDArray[Any]:

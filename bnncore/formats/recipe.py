@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "Augmentation",
     "Recipe",
     "RecipeEntry",
+    "entry_digest",
     "parse_entries",
     "parse_recipe",
     "read_entries",
@@ -254,6 +256,15 @@ class RecipeEntry:
             "minutes": self.minutes,
         }
         return {name: value for name, value in data.items() if value is not None}
+
+
+def entry_digest(entry: RecipeEntry | Mapping[str, Any]) -> str:
+    """Return the SHA-256 (hex) of an entry: of its JSON with sorted keys and no blanks.
+
+    Entries for other topologies, which may stand in the same file, do not change it.
+    """
+    content = entry.to_dict() if isinstance(entry, RecipeEntry) else dict(entry)
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_entries(path: Path) -> dict[str, dict[str, Any]]:

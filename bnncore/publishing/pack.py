@@ -22,6 +22,7 @@ from bnncore.formats.classes import CLASSES, read_classes
 from bnncore.formats.golden import GOLDEN, golden_bytes
 from bnncore.formats.manifest import write_manifest
 from bnncore.formats.npz import WEIGHTS, npz_bytes, read_npz
+from bnncore.formats.provenance import Provenance
 from bnncore.formats.recipe import RECIPE, read_entries, recipe_bytes
 from bnncore.spelling import argument
 
@@ -64,6 +65,7 @@ def pack(
     network: Network | None = None,
     into: str = "",
     metrics: Iterable[Metric] | None = None,
+    provenance: Provenance = Provenance(),  # noqa: B008  # frozen
     recipe: Path | None = None,
     files: Mapping[str, bytes] | None = None,
 ) -> dict[str, dict[str, int | str]]:
@@ -71,9 +73,10 @@ def pack(
 
     Args:
         package: folder with ``classes.txt`` and ``card.json``.
-        network: see ``pack_network``, as for the next two.
+        network: see ``pack_network``, as for the next three.
         into: folder inside the package for the network's files.
         metrics: measured figures.
+        provenance: what the weights record of their training.
         recipe: see ``pack_recipe``.
         files: other files by their names in the package.
 
@@ -89,7 +92,7 @@ def pack(
         return write_manifest(package, changed)
     card = read_card(package / CARD)
     if network is not None:
-        more, card = _network_files(package, network, into, metrics, card)
+        more, card = _network_files(package, network, into, metrics, provenance, card)
         changed.update(more)
     if recipe is not None:
         merged = _merged_recipes(package, recipe)
@@ -100,7 +103,12 @@ def pack(
 
 
 def pack_network(
-    package: Path, network: Network, *, into: str = "", metrics: Iterable[Metric] | None = None
+    package: Path,
+    network: Network,
+    *,
+    into: str = "",
+    metrics: Iterable[Metric] | None = None,
+    provenance: Provenance = Provenance(),  # noqa: B008  # frozen
 ) -> None:
     """Write weights and golden vectors, and bring card and manifest up to date.
 
@@ -111,12 +119,13 @@ def pack_network(
             into one named after its topology. Empty for the package itself.
         metrics: measured figures that replace those of the same topology in the card; None keeps them,
             unless the weights changed: then the old figures are dropped, since they are of other weights.
+        provenance: what the weights record of their training.
 
     Raises:
         ParameterError: if the classes do not fit the network, or the place holds weights for another topology.
         ResourceError: if ``card.json`` is missing or is no card.
     """
-    pack(package, network=network, into=into, metrics=metrics)
+    pack(package, network=network, into=into, metrics=metrics, provenance=provenance)
 
 
 def pack_recipe(package: Path, recipe: Path) -> None:
@@ -170,7 +179,12 @@ def golden_inputs(given: Input, count: int = 16, seed: int = 0) -> npt.NDArray[n
 
 
 def _network_files(
-    package: Path, network: Network, into: str, metrics: Iterable[Metric] | None, card: Card
+    package: Path,
+    network: Network,
+    into: str,
+    metrics: Iterable[Metric] | None,
+    provenance: Provenance,
+    card: Card,
 ) -> tuple[dict[Path, bytes], Card]:
     """Return the files of a network, and the card that states it."""
     topology = network.topology
@@ -178,7 +192,7 @@ def _network_files(
     place = package / into if into else package
     weights = place / WEIGHTS
     _check_topology(weights, topology)
-    data = npz_bytes(network, classes)
+    data = npz_bytes(network, classes, provenance)
     if metrics is None:
         unchanged = weights.is_file() and weights.read_bytes() == data
         metrics = [each for each in card.metrics if unchanged and each.topology == topology.name]

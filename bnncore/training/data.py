@@ -15,6 +15,7 @@ from bnncore.errors import BnnError
 if TYPE_CHECKING:
     from bnncore.datasets import LabelledImages
     from bnncore.datasets.picture_folders import Prepare
+    from bnncore.records import Preprocessing
 
 __all__ = ["TrainingData"]
 
@@ -30,6 +31,7 @@ class TrainingData:
         topology: of the network that they are for.
         name: what they are called: the dataset, or the folder or table of the pictures.
         dataset: the dataset whose images they are; None for classes of one's own.
+        preprocessing: how pictures become these images, which the weights record; None where that is not known.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class TrainingData:
     ) -> None:
         self.topology, self.name, self.dataset = topology, name, dataset
         self._read = read
+        self.preprocessing: Preprocessing | None = None
         self._last: tuple[tuple[str, ...], LabelledImages] | None = None
 
     @classmethod
@@ -57,7 +60,9 @@ class TrainingData:
         """
         classifier = get(name, "numpy", topology=topology)
         reader = _Reader(Path(path), classifier.preprocess, classifier.classes, name)
-        return cls(classifier.topology, name, name, reader)
+        made = cls(classifier.topology, name, name, reader)
+        made.preprocessing = classifier.preprocessing
+        return made
 
     @classmethod
     def of_pictures(
@@ -76,8 +81,11 @@ class TrainingData:
         from bnncore.records import Preprocessing
 
         network = registry.topology(topology) if isinstance(topology, str) else topology
-        pipeline = Pipeline(Preprocessing.default(network.input), network.input)
-        return cls(network, Path(path).name, None, _Reader(Path(path), pipeline, None, None))
+        preprocessing = Preprocessing.default(network.input)
+        pipeline = Pipeline(preprocessing, network.input)
+        made = cls(network, Path(path).name, None, _Reader(Path(path), pipeline, None, None))
+        made.preprocessing = preprocessing
+        return made
 
     @classmethod
     def of_images(

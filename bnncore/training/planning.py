@@ -103,6 +103,7 @@ class Plan:
             minutes=minutes,
             initial=initial_network(self.recipe, self.data.topology),
             device=device,
+            preprocessing=self.data.preprocessing,
             reporter=reporter,
         )
         self._draw(outcome, reporter or Reporter())

@@ -18,7 +18,9 @@ from bnncore.errors import BnnError
 from bnncore.files import write_atomically
 from bnncore.formats.classes import CLASSES, classes_bytes
 from bnncore.formats.npz import WEIGHTS, write_npz
-from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, recipe_bytes
+from bnncore.formats.provenance import Provenance
+from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, entry_digest, recipe_bytes
+from bnncore.records import Preprocessing
 from bnncore.spelling import argument
 from bnncore.training.export import disagreements, export_network
 from bnncore.training.loop import Trainer
@@ -44,6 +46,7 @@ def train(
     minutes: float | None = None,
     initial: Network | None = None,
     device: str = "cpu",
+    preprocessing: Preprocessing | None = None,
     reporter: Reporter | None = None,
 ) -> Outcome:
     """Train a network, or continue the run that the folder holds.
@@ -62,6 +65,7 @@ def train(
             a run to start from, are not counted.
         initial: parameters to start from instead of random ones, where the recipe names a dataset.
         device: what computes, by PyTorch's name, for example ``cuda``.
+        preprocessing: how the images were prepared, for the weights to record; None if it is not known.
         reporter: is told how it goes.
 
     Raises:
@@ -129,7 +133,6 @@ def train(
     reporter.note(f"training {topology.name} in {out}")
     finished = _run(trainer, out, reporter)
     network = _exported(trainer.network, data)
-    write_npz(out / WEIGHTS, network, data.classes or None)
     if data.classes:
         write_atomically(out / CLASSES, classes_bytes(data.classes))
     entry = RecipeEntry(
@@ -140,6 +143,8 @@ def train(
         device=None if device == "cpu" else device,
         minutes=minutes,
     )
+    provenance = Provenance(preprocessing=preprocessing, recipe_sha256=entry_digest(entry))
+    write_npz(out / WEIGHTS, network, data.classes or None, provenance)
     write_atomically(out / RECIPE, recipe_bytes({topology.name: entry}))
     return Outcome(network=network, history=tuple(trainer.history), finished=finished, classes=data.classes)
 

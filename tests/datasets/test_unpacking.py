@@ -29,6 +29,15 @@ def header(kind: bytes, size: int, name: str = "x") -> bytes:
     return bytes(block)
 
 
+def checked(kind: bytes, size: bytes) -> bytes:
+    """Return a block with the size as it is spelt, and the right checksum."""
+    block = bytearray(header(kind, 0))
+    block[124:136] = size
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
 def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 512)
 
@@ -62,6 +71,7 @@ HOSTILE = {
     "a sparse file by PAX": described(b"x", *SPARSE) + header(b"0", 2**25) + b"9999999\n" + b"0\n" * 2**24,
     "headers that describe headers": described(b"x", record("a")) * 20_000 + FILE,
     "what follows the end": bytes(2**27),
+    "a header whose size no file has": checked(b"x", b"\x80" + b"\xff" * 11),
 }
 
 

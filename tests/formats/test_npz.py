@@ -25,7 +25,9 @@ from strategies import seeds, topologies
 from bnncore.errors import ParameterError
 from bnncore.formats import npz
 from bnncore.formats.npz import npz_bytes, parse_npz, read_npz, write_npz
+from bnncore.formats.provenance import Provenance
 from bnncore.publishing.random_network import random_network
+from bnncore.records import Preprocessing, Step
 
 TOPOLOGY = Topology(
     name="tiny",
@@ -104,6 +106,51 @@ def test_classes_are_read_back(tmp_path: Path) -> None:
     write_npz(tmp_path / "new" / "w.npz", NETWORK, CLASSES)
     found = read_npz(tmp_path / "new" / "w.npz")
     assert found.classes == CLASSES
+    assert same(found.network, NETWORK)
+
+
+PREPROCESSING = st.one_of(
+    st.builds(
+        Preprocessing,
+        steps=st.lists(
+            st.builds(
+                Step,
+                operation=st.text(st.characters(exclude_categories=["Cs"])),
+                options=st.dictionaries(
+                    st.text(st.characters(exclude_categories=["Cs"])),
+                    st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.tuples(st.integers()),
+                ),
+            ),
+            min_size=1,
+            max_size=16,
+        ),
+        jpeg_side=st.none() | st.integers(1, 9999),
+    ),
+    st.just(Preprocessing(function="bnn_mine.pictures:prepare")),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.builds(
+        Provenance,
+        preprocessing=st.none() | PREPROCESSING,
+        temperature=st.none() | st.floats(0, 1e300, exclude_min=True),
+        recipe_sha256=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
+    )
+)
+def test_what_is_known_of_the_training_is_read_back(provenance: Provenance) -> None:
+    found = parse_npz(npz_bytes(NETWORK, CLASSES, provenance), "w.npz")
+    assert found.provenance == provenance
+    assert same(found.network, NETWORK)
+
+
+def test_a_file_of_version_1_records_nothing() -> None:
+    def older(meta: dict[str, Any]) -> None:
+        meta.update(version=1, preprocessing={"function": "os:system"}, temperature=-1)
+
+    found = parse_npz(with_meta(older), "w.npz")
+    assert found.provenance == Provenance()
     assert same(found.network, NETWORK)
 
 
@@ -505,7 +552,32 @@ def test_an_encrypted_member_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda meta: meta.update(version=2), "format version 2, this bnncore reads 1; a newer"),
+        (lambda meta: meta.update(version=3), "format version 3, this bnncore reads 1 to 2; a newer"),
+        (lambda meta: meta.update(version=0), "format version 0"),
+        (lambda meta: meta.update(temperature=0), "temperature must be a finite number above 0, not 0"),
+        (lambda meta: meta.update(temperature="1"), "temperature must be a finite number above 0, not '1'"),
+        (
+            lambda meta: meta.update(recipe_sha256="x"),
+            "recipe_sha256 must be 64 lower-case hex digits, not 'x'",
+        ),
+        (lambda meta: meta.update(preprocessing=5), "preprocessing must have steps or a function"),
+        (lambda meta: meta.update(preprocessing={}), "Preprocessing needs either steps or a function"),
+        (lambda meta: meta.update(preprocessing={"steps": [{}]}), "operation"),
+        (lambda meta: meta.update(preprocessing={"steps": [{"operation": 5}]}), "operation"),
+        (lambda meta: meta.update(preprocessing={"steps": ["fit"]}), "a step must have an operation"),
+        (lambda meta: meta.update(preprocessing={"steps": [{"operation": "fit"}] * 17}), "at most 16 steps"),
+        (
+            lambda meta: meta.update(preprocessing={"steps": [{"operation": "fit", "options": {"fill": {}}}]}),
+            "an option must be text, a number or several numbers",
+        ),
+        (
+            lambda meta: meta.update(preprocessing={"function": "os system"}),
+            "must be like 'package.module:name'",
+        ),
+        (
+            lambda meta: meta.update(preprocessing={"function": "a:b", "steps": [{"operation": "fit"}]}),
+            "either steps or",
+        ),
         (lambda meta: meta.pop("version"), "format version None"),
         (lambda meta: meta.update(format="other"), "expected format 'bnncore-parameters'"),
         (lambda meta: meta.pop("topology"), "expected a topology"),

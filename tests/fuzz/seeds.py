@@ -23,8 +23,10 @@ from bnncore.formats.classes import classes_bytes
 from bnncore.formats.golden import golden_bytes
 from bnncore.formats.manifest import manifest_bytes
 from bnncore.formats.npz import npz_bytes
+from bnncore.formats.provenance import Provenance
 from bnncore.formats.recipe import Recipe, RecipeEntry, recipe_bytes
 from bnncore.publishing.random_network import random_network
+from bnncore.records import Preprocessing, Step
 
 __all__ = ["FOLDING", "TOPOLOGY", "seeds"]
 
@@ -34,6 +36,11 @@ TOPOLOGY = Topology(
     layers=(Conv(outputs=4), Pool(), Dense(outputs=6), Dense(outputs=4)),
 )
 FOLDING = Folding.of((2, 3), (2, 4), (2, 2))
+PROVENANCE = Provenance(
+    preprocessing=Preprocessing(steps=(Step(operation="letterbox", options={"fill": 9}),), jpeg_side=64),
+    temperature=1.5,
+    recipe_sha256="0" * 64,
+)
 CLASSES = ("cat", "dog", "Kürbis", "20 km/h")
 PICTURES = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "PPM", "WEBP", "TGA", "ICO", "PCX", "SGI", "JPEG2000")
 
@@ -47,7 +54,7 @@ def _npz() -> tuple[bytes, ...]:
     made = []
     for bits in (1, 2):
         network = random_network(evolve(TOPOLOGY, weight_bits=bits, activation_bits=bits), 1)
-        made.append(npz_bytes(network, CLASSES))
+        made.append(npz_bytes(network, CLASSES, PROVENANCE))
         with np.load(io.BytesIO(made[-1])) as file:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **{name: file[name] for name in file.files})

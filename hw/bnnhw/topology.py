@@ -420,7 +420,9 @@ def stages(topology: Topology) -> tuple[MatrixStage | PoolStage, ...]:
     flat = False
     for position, layer in enumerate(layers):
         where = f"topology {topology.name!r}, layer {position} ({type(layer).__name__})"
-        values += _map_values(where, shape, layer.padding if isinstance(layer, Conv) else 0)
+        values += _map_values(
+            where, shape, layer.padding if isinstance(layer, Conv) else 0, first=position == 0
+        )
         if flat and not isinstance(layer, Dense):
             raise TopologyError(f"{where}: only Dense layers can follow a Dense layer")
         if isinstance(layer, Pool):
@@ -489,8 +491,8 @@ def _accumulator(topology: Topology, input_bits: int) -> Accumulator:
     return "signed"
 
 
-def _map_values(where: str, shape: tuple[int, int, int], padding: int) -> int:
-    """Return how many values are stored of a map that a layer reads, its padding included."""
+def _map_values(where: str, shape: tuple[int, int, int], padding: int, first: bool) -> int:
+    """Return how many values are stored of a map that a layer reads, padding included; of the first, bytes."""
     height, width, channels = shape
     places = (height + 2 * padding) * (width + 2 * padding)
     if places * channels > MAX_MAP:
@@ -498,7 +500,7 @@ def _map_values(where: str, shape: tuple[int, int, int], padding: int) -> int:
             f"{where}: reads a map of {height}x{width} places and {channels} channels, padded by {padding}; the limit "
             f"is {MAX_MAP} values"
         )
-    return places * _rounded(channels)
+    return places * (channels if first else _rounded(channels))
 
 
 def _rounded(channels: int) -> int:

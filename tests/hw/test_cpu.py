@@ -317,3 +317,12 @@ def test_python_fills_every_field_of_the_structures_and_no_other(monkeypatch):
         monkeypatch.setattr(cpu, "plan", shortened)
         with pytest.raises(AssertionError, match="only"):
             cpu.CpuExecutor(network)
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks(), seeds)
+def test_weights_that_are_packed_in_portions_are_the_same(network, seed):
+    batch = random_batch(network.topology, 2, seed=seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bnnhw.cpu.layout._UNPACKED", 200)
+        assert np.array_equal(cpu.CpuExecutor(network).scores(batch), scores(network, batch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Literal
 
 import numpy as np
@@ -220,3 +221,31 @@ def test_another_shape_is_an_input_error() -> None:
     topology = Topology(name="t", input=Input(height=3, width=3), layers=(Dense(outputs=2),))
     with pytest.raises(InputError, match=r"\[N, 3, 3\].*found uint8 \[1, 3, 4\]"):
         scores(random_network(topology, 1, extreme=0.2), np.zeros((1, 3, 4), np.uint8))
+
+
+@settings(max_examples=60, deadline=None)
+@given(topologies(), seeds)
+def test_a_map_that_is_done_row_by_row_and_neuron_by_neuron_is_the_same(topology: Topology, seed: int) -> None:
+    network = random_network(topology, seed)
+    batch = random_batch(topology, 3, seed=seed)
+    whole = scores(network, batch)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bnnhw.reference._CHUNK_ELEMENTS", 20)
+        assert np.array_equal(scores(network, batch), whole)
+
+
+def test_a_large_map_takes_little_memory() -> None:
+    """All windows of this one are 230 MB as floating point."""
+    topology = Topology(
+        name="t",
+        input=Input(height=400, width=400),
+        layers=(Conv(outputs=4, kernel=19, padding=9), Pool(size=400), Dense(outputs=2)),
+    )
+    network, batch = random_network(topology, 1), random_batch(topology, 1)
+    tracemalloc.start()
+    try:
+        scores(network, batch)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * 2**20

@@ -14,6 +14,7 @@ from bnnhw.errors import BnnError, TopologyError
 from bnnhw.topology import (
     MAX_FAN_IN,
     MAX_LAYERS,
+    MAX_MAP,
     Conv,
     Dense,
     Folding,
@@ -121,6 +122,45 @@ def test_more_layers_than_the_limit_are_refused() -> None:
     with pytest.raises(TopologyError, match=f"the limit is {MAX_LAYERS}"):
         small(*[Dense(outputs=1)] * (MAX_LAYERS + 1))
     assert len(stages(small(*[Dense(outputs=1)] * MAX_LAYERS))) == MAX_LAYERS
+
+
+def test_a_map_past_the_limit_is_refused() -> None:
+    at_limit = Input(height=4096, width=4096)
+    convolution = Conv(outputs=1, kernel=4, stride=4)
+    assert stages(small(convolution, Dense(outputs=1), input=at_limit))[0].input_shape == (4096, 4096, 1)
+    with pytest.raises(
+        TopologyError, match=rf"4096x4096 places and 1 channels, padded by 1; the limit is {MAX_MAP}"
+    ):
+        small(attrs.evolve(convolution, padding=1), Dense(outputs=1), input=at_limit)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        # Kernels store one channel like 64.
+        ([Conv(outputs=1, kernel=1)] * 20, "values in maps"),
+        ([Conv(outputs=16), Conv(outputs=512, kernel=31)], "operations an image"),
+        ([Conv(outputs=4, kernel=1), Pool(size=512, stride=1)], "operations an image"),
+        (
+            [Conv(outputs=1, kernel=1), Conv(outputs=8192, kernel=30, stride=900)],
+            "channels are stored in groups of 64",
+        ),
+    ],
+)
+def test_what_takes_memory_or_time_without_end_is_refused(layers: list[Any], message: str) -> None:
+    with pytest.raises(TopologyError, match=message):
+        small(*layers, Dense(outputs=1), input=Input(height=1000, width=1000))
+
+
+def test_networks_on_photographs_are_within_the_limits() -> None:
+    """The costliest that are in use: VGG-19, 2**34 operations, on pictures of 224x224."""
+    layers: list[Any] = []
+    for outputs, count in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)):
+        layers += [*[Conv(outputs=outputs, padding=1)] * count, Pool()]
+    found = small(
+        *layers, *[Dense(outputs=4096)] * 2, Dense(outputs=1000), input=Input(height=224, width=224, channels=3)
+    )
+    assert found.operations > 2**34
 
 
 def test_a_fan_in_past_the_limit_is_refused() -> None:

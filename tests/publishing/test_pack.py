@@ -15,12 +15,13 @@ from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 from click.testing import CliRunner
 
-from bnncore import ParameterError, ResourceError
+from bnncore import ParameterError, Preprocessing, ResourceError
 from bnncore.cli import cli
 from bnncore.formats.card import Card, Metric, card_bytes, parse_card
 from bnncore.formats.golden import parse_golden
 from bnncore.formats.manifest import write_manifest
 from bnncore.formats.npz import read_npz, write_npz
+from bnncore.formats.provenance import Provenance
 from bnncore.publishing.pack import (
     find_package,
     golden_inputs,
@@ -136,6 +137,21 @@ def test_figures_of_other_weights_are_dropped(package: Path) -> None:
     assert parse_card((package / "card.json").read_bytes(), "card").metrics == (kept, METRIC)
     pack_network(package, random_network(SMALL, seed=1))
     assert parse_card((package / "card.json").read_bytes(), "card").metrics == (kept,)
+
+
+def test_figures_stay_where_only_the_format_of_the_file_changes(package: Path) -> None:
+    pack_network(package, random_network(SMALL), metrics=[METRIC])
+    known = Provenance(temperature=2.0)
+    pack_network(package, random_network(SMALL), provenance=known)
+    assert parse_card((package / "card.json").read_bytes(), "card").metrics == (METRIC,)
+    assert read_npz(package / "weights.npz").provenance == known
+
+
+def test_pack_keeps_what_the_weights_record(package: Path, tmp_path: Path) -> None:
+    known = Provenance(preprocessing=Preprocessing.default(SMALL.input), recipe_sha256="0" * 64)
+    write_npz(tmp_path / "trained.npz", random_network(SMALL), None, known)
+    assert CliRunner().invoke(cli, ["pack", str(package.parent), str(tmp_path / "trained.npz")]).exit_code == 0
+    assert read_npz(package / "weights.npz").provenance == known
 
 
 def test_another_topology_needs_a_folder_of_its_own(package: Path) -> None:

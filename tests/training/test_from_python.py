@@ -17,6 +17,7 @@ from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.errors import BnnError
 from bnncore.formats.binparam import read_binparam
 from bnncore.formats.npz import read_npz
+from bnncore.records import Preprocessing
 from bnncore.training import Recipe, TrainingData, initial_network, plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
@@ -84,6 +85,21 @@ def test_the_weights_can_be_one_file(tmp_path) -> None:
     assert run.weights == tmp_path / "mine.npz"
     assert run.weights.read_bytes() == (tmp_path / "mine" / "weights.npz").read_bytes()
     assert outcome.classes == read_npz(run.weights).classes == stripes().classes
+
+
+def test_the_weights_record_how_the_pictures_were_prepared(tmp_path) -> None:
+    data = tiny()
+    assert data.preprocessing is None
+    data.preprocessing = Preprocessing.default(data.topology.input)
+    run = plan(data, tmp_path / "mine.npz", recipe=RECIPE, epochs=1)
+    run.train(threads=1)
+    assert read_npz(run.weights).provenance.preprocessing == data.preprocessing
+
+
+def test_data_know_how_their_pictures_are_prepared(tmp_path) -> None:
+    data = TrainingData.of_pictures(tmp_path, "cnvW1A1")
+    assert data.preprocessing == Preprocessing.default(data.topology.input)
+    assert TrainingData.of_dataset("cifar10", tmp_path).preprocessing == bnncore.get("cifar10").preprocessing
 
 
 def test_a_plan_says_what_will_be_done() -> None:

@@ -80,12 +80,14 @@ def _evaluate(network: Network, batch: npt.NDArray[np.uint8]) -> Array:
         accumulators = _accumulate(stage, parameters, values)
         if stage.thresholds == 0:
             return accumulators.reshape(len(batch), -1)
-        fired = np.zeros(accumulators.shape, np.int32)
+        fired = np.zeros(accumulators.shape, np.int8)
         for threshold in parameters.thresholds.T:
             fired += accumulators > threshold
         last = stage.number == len(network.layers) - 1
         if last:
-            return fired.reshape(len(batch), -1)
+            return fired.reshape(len(batch), -1).astype(np.int32)
+        # Of a large map, both at once take as much as all else.
+        del accumulators
         # One threshold gives -1 or +1, two give -1, 0 or +1.
         values = (2 * fired - 1 if stage.thresholds == 1 else fired - 1).astype(np.float32)
     raise AssertionError("a topology ends with a matrix stage")

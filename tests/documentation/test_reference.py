@@ -18,10 +18,12 @@ from documentation.tables import REFERENCE, block, number, section, tables
 
 from bnncore.boards.detection import PARTS
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
-from bnncore.formats import archive, golden, npz
+from bnncore.formats import archive, classes, golden, npz
 from bnncore.formats.card import Card, Metric, parse_card
 from bnncore.formats.manifest import write_manifest
+from bnncore.formats.provenance import Provenance
 from bnncore.formats.recipe import Recipe
+from bnncore.records import Preprocessing
 
 PARAMETERS = "bnn-pynq-parameters.md"
 REGISTERS = "accelerator-registers.md"
@@ -175,6 +177,29 @@ def test_the_limits_of_parameter_files() -> None:
         "meta": f"{npz._META_LIMIT // 2**20} MiB",
         "a .npy header": f"{archive.HEADER_LIMIT} bytes",
     }
+    asked = {row[0]: row[1] for row in tables("npz.md", "What is refused")[1]}
+    assert [
+        asked[name].replace(",", "") for name in asked if name.split()[0] not in {"bytes", "characters"}
+    ] == [
+        str(limit)
+        for limit in (
+            topologies.MAX_FAN_IN,
+            topologies.MAX_LAYERS,
+            topologies.MAX_WEIGHTS,
+            topologies.MAX_MAP,
+            topologies.MAX_MAPS,
+            topologies.MAX_OPERATIONS,
+        )
+    ]
+    assert (
+        asked["bytes that it unpacks to"]
+        == f"{archive._TIMES} times the file, or {archive._ALWAYS // 2**20} MiB"
+    )
+    assert (
+        asked["characters of the topology's name, and of a class's"]
+        == str(topologies.MAX_NAME)
+        == str(classes._LONGEST)
+    )
     assert f"{golden._LIMIT // 2**20} MiB" in section("npz.md", "golden.npz")
 
 
@@ -194,7 +219,8 @@ def test_the_members_and_keys_of_parameter_files(tmp_path: Path) -> None:
             LayerParameters(weights=last, thresholds=np.zeros((2, 0), np.int32)),
         ],
     )
-    npz.write_npz(tmp_path / "t.npz", network, ["a", "b"])
+    known = Provenance(preprocessing=Preprocessing.default(given), temperature=1.0, recipe_sha256="0" * 64)
+    npz.write_npz(tmp_path / "t.npz", network, ["a", "b"], known)
     with np.load(tmp_path / "t.npz") as file:
         members = {name.replace("0", "<n>") for name in file if "1" not in name}
         assert members == {row[0] for row in tables("npz.md", "Members")[0]}

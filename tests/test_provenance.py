@@ -89,6 +89,8 @@ def test_convert_keeps_it_and_says_where_it_is_lost(tmp_path: Path) -> None:
     path = saved(tmp_path / "w.npz", INVERTED)
     run("convert", path, tmp_path / "new.npz")
     assert read_npz(tmp_path / "new.npz").provenance == read_npz(path).provenance
+    lost = run("convert", "cucumber9", tmp_path / "cucumber9" / "cnvW1A1")
+    assert ("does not record" in lost) == (bnncore.get("cucumber9").preprocessing.describe() != "letterbox")
     run("convert", "cifar10", tmp_path / "cifar10.npz")
     assert read_npz(tmp_path / "cifar10.npz").provenance.preprocessing == bnncore.get("cifar10").preprocessing
 

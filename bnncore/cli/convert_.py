@@ -37,7 +37,9 @@ def command(source: str, target: Path, asked: Asked) -> None:
     check_place(target, ParameterError)
     with asked.open(source) as classifier:
         network, classes = classifier.network, classifier.classes
-        provenance = evolve(classifier.provenance, preprocessing=classifier.preprocessing)
+        provenance = classifier.provenance
+        if classifier.resolution is not None and classifier.resolution.declared:
+            provenance = evolve(provenance, preprocessing=classifier.preprocessing)
     name = network.topology.name
     if target.suffix == ".npz":
         write_npz(target, network, classes, provenance)
@@ -52,7 +54,7 @@ def command(source: str, target: Path, asked: Asked) -> None:
     write_binparam(target, network, folding, classes)
     files = len(list(target.glob("*.bin")))
     say(f"{target}: {files} files for BNN-PYNQ's {name}, and classes.txt with {len(classes)}")
-    if provenance.preprocessing != Preprocessing.unrecorded(network.topology.input):
+    if provenance.preprocessing not in (None, Preprocessing.unrecorded(network.topology.input)):
         say(
             f"{target}: its format does not record the preprocessing, {classifier.preprocessing.describe()}; BNN-PYNQ "
             "prepares pictures in its own way"

@@ -87,7 +87,7 @@ def test_a_small_archive_that_asks_for_much_is_refused(tmp_path: Path, name: str
     assert time.process_time() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
     assert len(str(caught.value)) < 300 + len(str(archive))
-    assert not list((tmp_path / "new").iterdir())
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_zip_that_declares_too_much_is_refused_before_anything_is_unpacked(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from bnncore.errors import (
     ParameterError,
     PluginError,
     ResourceError,
+    SettingError,
     TopologyError,
     UnknownNameError,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "Resource",
     "ResourceError",
     "SelftestError",
+    "SettingError",
     "Step",
     "Topology",
     "TopologyError",

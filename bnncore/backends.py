@@ -12,7 +12,7 @@ from attrs import frozen
 from bnncore.deprecation import JOB_BITSTREAM, JOB_BITSTREAMS, warn_deprecated
 from bnncore.discovery.host import PluginWarning
 from bnncore.discovery.imports import import_function
-from bnncore.errors import BackendError, BnnError, PluginError
+from bnncore.errors import BackendError, BnnError, PluginError, SettingError
 from bnncore.records import Backend
 from bnncore.spelling import argument
 
@@ -139,6 +139,9 @@ def open_executor(registry: Registry, name: str, job: Job) -> Executor:
             continue
         try:
             return _open(backend, job)
+        except SettingError:
+            # A slip of the pen: what the next backend does would not be what was asked for.
+            raise
         except (BackendError, PluginError) as error:
             # What is there but fails is worth a word; the answer is the same on the next one.
             warnings.warn(f"{error}; trying the next backend", PluginWarning, stacklevel=2)

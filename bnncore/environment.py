@@ -8,7 +8,7 @@ An empty variable is as good as none, but for ``XILINX_XRT``, which is pynq's ow
 
 from __future__ import annotations
 
-from bnnhw.environment import CPU_ISA, THREADS, XILINX_XRT, Variable
+from bnnhw.environment import CPU_ISA, OMP_NUM_THREADS, THREADS, XILINX_XRT, Variable
 
 __all__ = [
     "ALLOW",
@@ -20,6 +20,7 @@ __all__ = [
     "CPU_ISA",
     "DISABLE",
     "FOREIGN_OVERLAY",
+    "OMP_NUM_THREADS",
     "OTHERS",
     "STRICT",
     "THREADS",
@@ -114,5 +115,5 @@ VARIABLES = (
 )
 """Those of bnncore and, for old notebooks, of BNN-PYNQ."""
 
-OTHERS = (XDG_CACHE_HOME, BOARD, XILINX_XRT)
+OTHERS = (XDG_CACHE_HOME, BOARD, OMP_NUM_THREADS, XILINX_XRT)
 """Those of other programs that are heeded."""

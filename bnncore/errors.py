@@ -6,7 +6,7 @@ version concerned where there is one.
 
 from __future__ import annotations
 
-from bnnhw.errors import BackendError, BnnError, InputError, NetworkError, TopologyError
+from bnnhw.errors import BackendError, BnnError, InputError, NetworkError, SettingError, TopologyError
 
 __all__ = [
     "AmbiguousError",
@@ -19,6 +19,7 @@ __all__ = [
     "ParameterError",
     "PluginError",
     "ResourceError",
+    "SettingError",
     "TopologyError",
     "UnknownNameError",
 ]

@@ -8,14 +8,14 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bnncore.errors import BackendError
-
 __all__ = ["Options"]
 
 
 def _threads(instance: Options, attribute: Any, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise BackendError(f"threads must be a whole number from 1 up, not {value!r}")
+    if value is not None:
+        from bnnhw.cpu.threads import thread_count
+
+        thread_count(value)
 
 
 def _folder(given: str | os.PathLike[str] | None) -> Path | None:
@@ -35,7 +35,7 @@ class Options:
             ``BNNCORE_BITSTREAMS`` names, if any.
 
     Raises:
-        BackendError: if ``threads`` is no positive whole number.
+        SettingError: if ``threads`` is no positive whole number, or more than a machine has.
     """
 
     backend: str = "auto"

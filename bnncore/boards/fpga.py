@@ -14,7 +14,7 @@ from bnncore.boards.bitstream_files import locate_files, obtain_files
 from bnncore.boards.detection import Board, detect, places
 from bnncore.boards.matching import board_of, consider_bitstreams, fitting
 from bnncore.discovery.installed import version_of
-from bnncore.errors import BackendError, ResourceError
+from bnncore.errors import BackendError, ResourceError, SettingError
 from bnncore.records import Bitstream, UserFile
 from bnncore.spelling import argument
 
@@ -74,7 +74,7 @@ def executor(job: Job) -> FpgaExecutor:
     bitstream = fit.bitstream
     foreign = environment.FOREIGN_OVERLAY.value or "replace"
     if foreign not in ("replace", "refuse"):
-        raise BackendError(f"{environment.FOREIGN_OVERLAY} must be 'replace' or 'refuse', not {foreign!r}")
+        raise SettingError(f"{environment.FOREIGN_OVERLAY} must be 'replace' or 'refuse', not {foreign!r}")
     from bnnhw.fpga.executor import FpgaExecutor
     from bnnhw.fpga.pynq_device import PynqDevice
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-__all__ = ["CPU_ISA", "THREADS", "VARIABLES", "XILINX_XRT", "Variable"]
+__all__ = ["CPU_ISA", "OMP_NUM_THREADS", "THREADS", "VARIABLES", "XILINX_XRT", "Variable"]
 
 
 # Every program pays for it at its start, and attrs takes five times as long to make a class of five names.
@@ -54,8 +54,15 @@ CPU_ISA = Variable(
 THREADS = Variable(
     name="BNNCORE_THREADS",
     summary="sets the most threads that the backend `cpu` uses; the argument `threads` goes before it",
-    values="a whole number from 1 up",
-    default="every CPU that the process may use; 1 in a worker process of `multiprocessing`",
+    values="a whole number from 1 to 1024",
+    default="every CPU that the process may use, `OMP_NUM_THREADS` at most; 1 in a worker process of `multiprocessing`",
+    reader="bnnhw.cpu.threads",
+)
+OMP_NUM_THREADS = Variable(
+    name="OMP_NUM_THREADS",
+    summary="sets how many threads numeric libraries use, and without `BNNCORE_THREADS` the backend `cpu` at most",
+    values="a whole number from 1 up; anything else is passed over",
+    default="does not matter",
     reader="bnnhw.cpu.threads",
 )
 XILINX_XRT = Variable(
@@ -66,4 +73,4 @@ XILINX_XRT = Variable(
     reader="bnnhw.fpga.pynq_device",
 )
 
-VARIABLES = (CPU_ISA, THREADS, XILINX_XRT)
+VARIABLES = (CPU_ISA, OMP_NUM_THREADS, THREADS, XILINX_XRT)

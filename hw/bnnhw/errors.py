@@ -5,7 +5,7 @@ Every message says what was expected, what was found and what to do next.
 
 from __future__ import annotations
 
-__all__ = ["BackendError", "BnnError", "InputError", "NetworkError", "TopologyError"]
+__all__ = ["BackendError", "BnnError", "InputError", "NetworkError", "SettingError", "TopologyError"]
 
 
 class BnnError(Exception):
@@ -26,3 +26,7 @@ class InputError(BnnError, ValueError):
 
 class BackendError(BnnError, RuntimeError):
     """A backend or a device that cannot run, or that stopped answering."""
+
+
+class SettingError(BackendError):
+    """An argument or an environment variable that cannot be meant, so that no other backend takes its place."""

@@ -8,13 +8,14 @@ import os
 import pytest
 from bnnhw.cpu import threads
 from bnnhw.cpu.threads import available_cpus, thread_count
-from bnnhw.errors import BackendError
+from bnnhw.errors import BackendError, SettingError
 
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch, tmp_path):
     """Start without the variable, without a quota, and with 8 CPUs."""
     monkeypatch.delenv("BNNCORE_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(threads, "_CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     return tmp_path
@@ -72,3 +73,22 @@ def test_systems_without_affinity(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     assert available_cpus() == 5
+
+
+@pytest.mark.parametrize("asked", [1025, 10**9])
+def test_more_threads_than_a_machine_has_are_refused(monkeypatch, asked):
+    with pytest.raises(SettingError, match="threads must be a whole number up to 1024"):
+        thread_count(asked)
+    monkeypatch.setenv("BNNCORE_THREADS", str(asked))
+    with pytest.raises(SettingError, match="BNNCORE_THREADS must be a whole number up to 1024"):
+        thread_count()
+
+
+@pytest.mark.parametrize(
+    ("given", "threads"), [("3", 3), ("2,1", 2), ("99", 8), ("0", 1), ("many", 8), ("", 8)]
+)
+def test_other_libraries_number_of_threads_is_heeded(monkeypatch, given, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert thread_count() == threads
+    monkeypatch.setenv("BNNCORE_THREADS", "5")
+    assert thread_count() == 5

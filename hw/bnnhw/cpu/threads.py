@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 from bnnhw import environment
-from bnnhw.errors import BackendError
+from bnnhw.errors import SettingError
 
 __all__ = ["available_cpus", "thread_count"]
 
 _CGROUP = Path("/sys/fs/cgroup")
+
+# More than machines have processors. Each may take a workspace of its own, and of the system's threads.
+_MOST = 1024
 
 
 def thread_count(asked: int | None = None) -> int:
@@ -20,21 +23,37 @@ def thread_count(asked: int | None = None) -> int:
 
     Args:
         asked: as many; None for the environment variable ``BNNCORE_THREADS``, and without it every
-            available CPU, or one in a worker process of ``multiprocessing``, whose siblings use the others.
+            available CPU, or ``OMP_NUM_THREADS`` if that is less; or one in a worker process of
+            ``multiprocessing``, whose siblings use the others.
 
     Raises:
-        BackendError: if the number asked for is not a positive whole number.
+        SettingError: if the number asked for is not a whole number from 1 to 1024.
     """
     if asked is not None:
-        if isinstance(asked, bool) or not isinstance(asked, int) or asked < 1:
-            raise BackendError(f"threads must be a whole number from 1 up, not {asked!r}")
-        return asked
+        if isinstance(asked, bool) or not isinstance(asked, int):
+            raise SettingError(f"threads must be a whole number from 1 up, not {asked!r}")
+        return _possible("threads", asked, repr(asked))
     given = environment.THREADS.value.strip()
     if given:
-        if not given.isascii() or not given.isdigit() or int(given) < 1:
-            raise BackendError(f"{environment.THREADS} must be a whole number from 1 up, not {given!r}")
-        return int(given)
-    return 1 if _in_worker() else available_cpus()
+        # More digits are no more possible, and Python refuses to read thousands of them.
+        number = int(given.lstrip("0")[:9] or 0) if given.isascii() and given.isdigit() else 0
+        return _possible(str(environment.THREADS), number, repr(given[:40]))
+    if _in_worker():
+        return 1
+    cpus = available_cpus()
+    # With commas it has a number for each level of nested parallel work.
+    others = environment.OMP_NUM_THREADS.value.split(",")[0].strip()
+    if others.isascii() and others.isdigit() and 0 < len(others) < 9:
+        cpus = min(cpus, max(1, int(others)))
+    return cpus
+
+
+def _possible(where: str, number: int, shown: str) -> int:
+    if number < 1:
+        raise SettingError(f"{where} must be a whole number from 1 up, not {shown}")
+    if number > _MOST:
+        raise SettingError(f"{where} must be a whole number up to {_MOST}, not {shown}; more do not help")
+    return number
 
 
 def _in_worker() -> bool:

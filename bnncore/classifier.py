@@ -6,12 +6,12 @@ Making one costs no numpy and no device; both come with the first picture.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import frozen
+from bnnhw.locks import new_rlock
 from bnnhw.topology import Topology
 
 from bnncore.backends import Job, open_executor
@@ -95,7 +95,7 @@ class Classifier:
         self.resolution = contents.resolution
         self._contents = contents
         self._registry = registry
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._pipeline: Pipeline | None = None
         self._engine: Engine | None = None
         self._classes: tuple[str, ...] | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from typing import TypeVar
 
 import pluggy
+from bnnhw.locks import new_rlock
 
 from bnncore import hookspecs
 from bnncore.discovery.imports import import_object
@@ -31,7 +31,7 @@ class PluginHost:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs.Hooks)
         self._plugins: dict[tuple[str, str], object] = {}

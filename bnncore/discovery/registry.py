@@ -7,10 +7,10 @@ name asked for, no other.
 from __future__ import annotations
 
 import importlib
-import threading
 import warnings
 from typing import Any, TypeVar
 
+from bnnhw.locks import new_rlock
 from bnnhw.topology import Folding, Topology
 
 from bnncore import environment
@@ -34,7 +34,7 @@ class Registry:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._index: Index | None = None
         self._host = PluginHost()
         self._warned: set[str] = set()

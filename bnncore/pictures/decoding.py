@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import io
 import os
-import threading
 import warnings
 from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
+from bnnhw.locks import new_lock
 from PIL import Image, UnidentifiedImageError
 
 from bnncore.errors import InputError
@@ -47,7 +47,7 @@ _TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-_open_lock = threading.Lock()
+_open_lock = new_lock()
 
 
 def open_image(source: Source, *, upright: bool = True, jpeg_side: int | None = None) -> Image.Image:

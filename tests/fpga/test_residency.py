@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -233,3 +237,52 @@ def test_a_lock_that_this_user_may_not_write_is_reported(tmp_path: Path) -> None
         locked(tmp_path / "missing", "device", 1.0),
     ):
         pass
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Return the process that does the work and ends with 0 if it returned something true."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(2)
+    return child
+
+
+def test_a_child_of_a_fork_does_not_keep_the_device_locked(tmp_path: Path) -> None:
+    with locked(tmp_path, "fpga", 1):
+        child = forked(threading.Event().wait)
+    try:
+        with locked(tmp_path, "fpga", 1) as state:
+            state.write(Resident(bitstream="mine", parameters="", stamp=""))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_child_that_was_forked_in_a_lease_does_not_own_the_device(tmp_path: Path) -> None:
+    resident = Resident(bitstream="parent", parameters="", stamp="")
+    with locked(tmp_path, "fpga", 1) as state:
+        state.write(resident)
+        child = os.fork()
+        if child == 0:
+            state.write(None)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert state.read() == resident
+        with pytest.raises(BackendError, match="another process"), locked(tmp_path, "fpga", 0):
+            pass
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_uses_buffers_of_its_own(rig: Rig) -> None:
+    network = random_network(CNV, 1)
+    executor = rig.make(network)
+    batch = random_batch(CNV, 2)
+    executor.scores(batch)
+    before = executor._owner._buffers
+    child = forked(lambda: executor._owner._buffers is None and executor._owner._attached is None)
+    assert os.waitpid(child, 0)[1] == 0
+    assert executor._owner._buffers is before
+    assert np.array_equal(executor.scores(batch), scores(network, batch))

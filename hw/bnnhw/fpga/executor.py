@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ from bnnhw.fpga.bitfile import check_part
 from bnnhw.fpga.device import Device
 from bnnhw.fpga.owner import Counters, Lease, Load, owner_of
 from bnnhw.fpga.words import parameter_words, words_id
+from bnnhw.locks import new_lock
 from bnnhw.network import Network
 from bnnhw.topology import Folding
 
@@ -120,7 +120,7 @@ class FpgaExecutor:
             device = PynqDevice()
         self._owner = owner_of(device, directory)
         self._owner.register()
-        self._closing = threading.Lock()
+        self._closing = new_lock()
         self._closed = False
         self.seconds = Seconds()
 

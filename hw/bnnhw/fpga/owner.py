@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +15,7 @@ from bnnhw.fpga.accelerator import Accelerator
 from bnnhw.fpga.device import Buffer, Device
 from bnnhw.fpga.residency import Resident, StateFile, default_directory, locked
 from bnnhw.fpga.words import WordRun
+from bnnhw.locks import new_lock
 
 __all__ = ["Counters", "Lease", "Load", "Owner", "counters", "owner_of"]
 
@@ -92,7 +93,8 @@ class Owner:
     def __init__(self, device: Device, directory: Path | None = None) -> None:
         self._device = device
         self._directory = directory or default_directory()
-        self._lock = threading.Lock()
+        # A lease may take seconds, and a child has none: see `disown`.
+        self._lock = new_lock(awaited=False)
         self._users = 0
         # What this process is attached to: the bitstream, and the device's stamp at that time.
         self._attached: tuple[str, str] | None = None
@@ -119,6 +121,12 @@ class Owner:
             if self._users == 0 and not self._running_wild:
                 self._free()
                 self._attached = None
+
+    def disown(self) -> None:
+        """Know nothing of the device, in a process that was just forked: buffers and leases are its parent's."""
+        # Kept, as whoever frees them takes them from the parent.
+        _inherited.append(self._buffers)
+        self._buffers = self._attached = None
 
     @contextmanager
     def lease(self, load: Load) -> Iterator[Lease]:
@@ -270,7 +278,19 @@ class Owner:
 
 
 _owners: dict[tuple[str, str], Owner] = {}
-_owners_lock = threading.Lock()
+_owners_lock = new_lock()
+
+
+# Buffers of the process that this one was forked from.
+_inherited: list[object] = []
+
+
+def _disown_all() -> None:
+    for owner in list(_owners.values()):
+        owner.disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)
 
 
 def owner_of(device: Device, directory: Path | None = None) -> Owner:

@@ -64,7 +64,12 @@ class StateFile:
         return resident if all(isinstance(value, str) for value in asdict(resident).values()) else None
 
     def write(self, resident: Resident | None) -> None:
-        """Note what is loaded; None before anything changes it, so that an accident leaves "unknown"."""
+        """Note what is loaded; None before anything changes it, so that an accident leaves "unknown".
+
+        Nothing happens in a process that was forked meanwhile: the device is its parent's.
+        """
+        if self._descriptor not in _open:
+            return
         entry = b"" if resident is None else json.dumps({"boot": _boot_id(), **asdict(resident)}).encode()
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, entry, 0)
@@ -91,12 +96,27 @@ def locked(directory: Path, device: str, timeout: float) -> Iterator[StateFile]:
             f"{path}: expected a lock file for the FPGA that this user may write, found: {error.strerror}. "
             "Run as the user who used the FPGA before (on a PYNQ board: root)"
         ) from error
+    _open.add(descriptor)
     try:
         _lock(descriptor, path, timeout)
         yield StateFile(descriptor)
     finally:
-        # Closing drops the lock.
-        os.close(descriptor)
+        # Closing drops the lock. Where it is not there, this is a child that was forked meanwhile.
+        if descriptor in _open:
+            _open.discard(descriptor)
+            os.close(descriptor)
+
+
+# A child that keeps its parent's open file would keep the device locked, for as long as it lives.
+_open: set[int] = set()
+
+
+def _disown() -> None:
+    while _open:
+        os.close(_open.pop())
+
+
+os.register_at_fork(after_in_child=_disown)
 
 
 def default_directory() -> Path:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pytest
 from batches import random_batch
 from bnnhw.cpu.executor import CpuExecutor
-from bnnhw.errors import BackendError
+from bnnhw.errors import BackendError, SettingError
 from bnnhw.network import LayerParameters, Network
 from bnnhw.reference import NumpyExecutor, scores
 from bnnhw.topology import Conv, Dense, Input, Topology, matrix_stages
@@ -674,3 +674,17 @@ def test_a_thousand_classes_of_scores(tmp_path: Path) -> None:
     write_npz(tmp_path / "w.npz", Network(topology=topology, layers=(always, layer)))
     found = bnncore.load(tmp_path / "w.npz", backend="numpy").classify(pictures()[0])
     assert (found.label, found.scores[777], len(found.scores)) == ("777", 64, 1000)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("BNNCORE_CPU_ISA", "avx2048"), ("BNNCORE_THREADS", "two")],
+)
+def test_a_setting_that_cannot_be_meant_is_no_reason_for_another_backend(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one would answer as well, a hundred times slower."""
+    classifier = bnncore.get("cifar10")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingError, match=f"{variable}.*{value}|{value}.*{variable}"):
+        classifier.scores(np.zeros((1, 32, 32, 3), np.uint8))

@@ -9,6 +9,7 @@ partial sum is an integer below 2**24 (float32) or 2**53 (float64).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,12 @@ __all__ = ["NumpyExecutor", "encode", "output_words", "scores"]
 
 Array = npt.NDArray[Any]
 
-# Bounds the memory of the unfolded windows of one chunk of images.
+# Bounds the memory of the unfolded windows of one chunk of images, and of weights as floating point.
 _CHUNK_ELEMENTS = 2**23
+
+# Bounds the time of one call of numpy, during which Python heeds no signal, Ctrl-C among them: multiplications of a
+# product, or comparisons of a pool.
+_STEP = 2**26
 
 
 def scores(network: Network, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
@@ -74,7 +79,7 @@ def _evaluate(network: Network, batch: npt.NDArray[np.uint8]) -> Array:
     values: Array = encode(network.topology.input, batch)
     for stage in stages(network.topology):
         if isinstance(stage, PoolStage):
-            values = _windows(values, stage.layer.size, stage.layer.stride).max(axis=(-2, -1))
+            values = _pool(stage, values)
             continue
         parameters = network.layers[stage.number]
         accumulators = _accumulate(stage, parameters, values)
@@ -101,25 +106,44 @@ def _accumulate(stage: MatrixStage, parameters: LayerParameters, values: Array) 
             sides = (layer.padding, layer.padding)
             values = np.pad(values, ((0, 0), sides, sides, (0, 0)), constant_values=stage.blank)
         # Fan-in order is kernel row, kernel column, channel.
-        columns = _windows(values, layer.kernel, layer.stride).transpose(0, 1, 2, 4, 5, 3)
+        windows = _windows(values, layer.kernel, layer.stride).transpose(0, 1, 2, 4, 5, 3)
     else:
-        columns = values[:, None, None]
+        windows = values[:, None, None]
     exact = np.float32 if stage.largest_sum + stage.offset < 2**24 else np.float64
-    result = np.empty((len(values), *stage.output_shape), np.int32)
-    # Rows of the map and neurons by and by: all windows of a large one, unfolded, do not fit into memory, nor do many
-    # weights as floating point.
-    rows = max(1, _CHUNK_ELEMENTS // max(1, len(values) * stage.output_shape[1] * stage.fan_in))
-    neurons = max(1, _CHUNK_ELEMENTS // stage.fan_in)
-    for first in range(0, stage.outputs, neurons):
-        weights = parameters.weights[first : first + neurons].T.astype(exact)
-        for row in range(0, stage.output_shape[0], rows):
-            part = columns[:, row : row + rows]
-            part = part.reshape(*part.shape[:3], stage.fan_in)
-            sums: Array = part.astype(exact, copy=False) @ weights
+    accumulators = np.empty((len(values), *stage.output_shape), np.int32)
+    some = max(1, _CHUNK_ELEMENTS // stage.fan_in)
+    for first in range(0, layer.outputs, some):
+        outputs = slice(first, first + some)
+        weights = parameters.weights[outputs].T.astype(exact)
+        for block in _blocks(
+            accumulators.shape[:3], min(_STEP // weights.size, _CHUNK_ELEMENTS // stage.fan_in)
+        ):
+            columns = windows[block].reshape(-1, stage.fan_in)
+            sums = columns.astype(exact, copy=False) @ weights
             sums += stage.offset
             sums /= stage.unit
-            result[:, row : row + rows, :, first : first + neurons] = sums
-    return result
+            part = accumulators[block][..., outputs]
+            part[...] = sums.reshape(part.shape)
+    return accumulators
+
+
+def _pool(stage: PoolStage, values: Array) -> Array:
+    windows = _windows(values, stage.layer.size, stage.layer.stride)
+    largest = np.empty((len(values), *stage.output_shape), values.dtype)
+    for block in _blocks(largest.shape[:3], _STEP // (stage.layer.size**2 * stage.output_shape[2])):
+        largest[block] = windows[block].max(axis=(-2, -1))
+    return largest
+
+
+def _blocks(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Yield slices of images, rows and columns that cover a map, with so many positions each at most, or one."""
+    images, height, width = shape
+    steps = most // (height * width), min(height, most // width), min(width, most)
+    across, down, along = (max(1, step) for step in steps)
+    for image in range(0, images, across):
+        for row in range(0, height, down):
+            for column in range(0, width, along):
+                yield slice(image, image + across), slice(row, row + down), slice(column, column + along)
 
 
 def _windows(values: Array, size: int, stride: int) -> Array:

@@ -114,7 +114,8 @@ static void *evaluate(const example *e, const bnn_variant *variant) {
     void *out = bnn_allocate(e->out_bytes);
     layer.weights = weights;
     variant->pack(&layer, &rows, weights);
-    variant->evaluate(&layer, e->in, out, e->images, scratch);
+    bnn_watch watch = {.left = BNN_PATIENCE};
+    variant->evaluate(&layer, e->in, out, e->images, scratch, &watch);
     bnn_release(weights);
     bnn_release(scratch);
     return out;

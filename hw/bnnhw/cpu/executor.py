@@ -10,22 +10,25 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bnnhw import environment
-from bnnhw.cpu.extension import ffi, lib, require
+from bnnhw.cpu.extension import ffi, interruption, lib, require
 from bnnhw.cpu.layout import GROUP, SIGN_BITS, LayerPlan, plan
 from bnnhw.cpu.threads import thread_count
-from bnnhw.errors import BackendError
+from bnnhw.errors import BackendError, SettingError
 from bnnhw.executor import checked_batch
+from bnnhw.locks import new_lock
 from bnnhw.network import Network
 from bnnhw.topology import Topology
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ["CpuExecutor", "choose", "variants"]
 
@@ -41,13 +44,20 @@ _PORTIONS = 128
 # multiply-accumulates take longer.
 _WORTH_A_THREAD = 10**8
 
+# Seconds from one look at signals to the next while others finish: Windows heeds none during a wait.
+_GLANCE = 0.2
+
 _UINT8 = np.dtype(np.uint8)
 
 # Looked up once, as each time takes a hundredth of what a small network does (benchmarks/kernel_claims.py look-ups).
 _ARRAY = np.ndarray
 if lib is not None:
     _BYTES = ffi.typeof("uint8_t[]")
-    _from_buffer, _bnn_evaluate = ffi.from_buffer, lib.bnn_evaluate
+    _from_buffer, _bnn_evaluate, _bnn_evaluate_until = ffi.from_buffer, lib.bnn_evaluate, lib.bnn_evaluate_until
+
+    _NEVER = ffi.NULL
+else:
+    _NEVER = None
 
 
 def variants() -> MappingProxyType[str, bool]:
@@ -74,7 +84,8 @@ def choose(isa: str | None = None) -> tuple[str, str]:
             capable that this processor can run.
 
     Raises:
-        BackendError: if the variant asked for was not compiled in or cannot run here, or nothing was compiled.
+        SettingError: if the variant asked for was not compiled in or cannot run here.
+        BackendError: if nothing was compiled.
     """
     found = variants()
     forced = environment.CPU_ISA.value.strip()
@@ -85,7 +96,7 @@ def choose(isa: str | None = None) -> tuple[str, str]:
     usable = [each for each, runs in found.items() if runs]
     if name not in usable:
         problem = "this processor cannot run it" if name in found else "there is no such variant"
-        raise BackendError(f"CPU variant {name!r} ({why}): {problem}; choose one of {', '.join(usable)}")
+        raise SettingError(f"CPU variant {name!r} ({why}): {problem}; choose one of {', '.join(usable)}")
     return name, why
 
 
@@ -158,7 +169,8 @@ class CpuExecutor:
                 place = self._idle.pop()  # as in _take, without the call
             except IndexError:
                 place = self._workspace()
-            _bnn_evaluate(self._network, place.maps, source, images, place.target)
+            if _bnn_evaluate(self._network, place.maps, source, images, place.target):
+                raise interruption()
             few: npt.NDArray[np.int32] = (place.first if images == 1 else place.scores[:images]).copy()
             self._idle.append(place)
             return few
@@ -188,7 +200,8 @@ class CpuExecutor:
             place = self._idle.pop()  # as in _take, without the call
         except IndexError:
             place = self._workspace()
-        _bnn_evaluate(self._network, place.maps, source, 1, place.target)
+        if _bnn_evaluate(self._network, place.maps, source, 1, place.target):
+            raise interruption()
         outputs = place.row.tobytes()
         self._idle.append(place)
         return outputs
@@ -199,12 +212,15 @@ class CpuExecutor:
         self._idle.clear()
         self._crew.dismiss()
 
-    def _run(self, source: Any, images: int, target: Any) -> None:
+    def _run(self, source: Any, images: int, target: Any, stop: Any = _NEVER) -> None:
+        """Evaluate some images; leave them half done once ``stop`` points to anything but 0."""
         place = self._take()
         try:
-            _bnn_evaluate(self._network, place.maps, source, images, target)
+            ended = _bnn_evaluate_until(self._network, place.maps, source, images, target, stop)
         finally:
             self._idle.append(place)
+        if ended and not (stop and stop[0]):
+            raise interruption()
 
     def _run_parallel(self, source: Any, images: int, target: Any, workers: int) -> None:
         portion = -(-images // (_PORTIONS * workers))
@@ -212,22 +228,28 @@ class CpuExecutor:
         size = len(source) // images
         starts = iter(range(0, images, portion))
         lock = threading.Lock()
+        stop = ffi.new("int *")
 
         def work() -> None:
-            while True:
+            while not stop[0]:
                 with lock:
                     start = next(starts, None)
                 if start is None:
                     return
                 some = min(portion, images - start)
-                self._run(source + start * size, some, target + start * self._outputs)
+                self._run(source + start * size, some, target + start * self._outputs, stop)
 
-        helpers = self._crew.start(work, workers - 1)
+        helpers: list[Future[None]] = []
         try:
+            self._crew.start(work, workers - 1, helpers)
             work()
-        finally:
+            _wait(helpers)
             for helper in helpers:
                 helper.result()
+        finally:
+            # Where one ended early, by Ctrl-C or for want of memory, what the others do is of no use.
+            stop[0] = 1
+            _wait(helpers)
 
     def _take(self) -> _Workspace:
         try:
@@ -266,17 +288,25 @@ class _Crew:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._lock = threading.Lock()
+        self._lock = new_lock(awaited=False)
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
 
-    def start(self, work: Any, helpers: int) -> list[Future[None]]:
-        """Run ``work`` on some threads beside the caller's."""
-        with self._lock:
-            if self._pool is None or self._process != os.getpid():
-                self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="bnnhw")
-                self._process = os.getpid()
-            return [self._pool.submit(work) for _ in range(helpers)]
+    def start(self, work: Any, wanted: int, helpers: list[Future[None]]) -> None:
+        """Run ``work`` on some threads beside the caller's, fewer or none where Python starts no more."""
+        try:
+            with self._lock:
+                if self._pool is None or self._process != os.getpid():
+                    # Here, as it cannot be imported any more once the interpreter ends.
+                    from concurrent.futures import ThreadPoolExecutor
+
+                    self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="bnnhw")
+                    self._process = os.getpid()
+                for _ in range(wanted):
+                    helpers.append(self._pool.submit(work))
+        except RuntimeError:
+            # The interpreter ends, or the system has no more threads: the caller's does all.
+            pass
 
     def dismiss(self) -> None:
         """End the threads; running work is finished."""
@@ -284,6 +314,13 @@ class _Crew:
             if self._pool is not None and self._process == os.getpid():
                 self._pool.shutdown(wait=False)
             self._pool = None
+
+
+def _wait(helpers: list[Future[None]]) -> None:
+    while not all(helper.done() for helper in helpers):
+        from concurrent.futures import wait
+
+        wait(helpers, _GLANCE)
 
 
 def _load(network: Network, variant: int) -> tuple[Any, int]:

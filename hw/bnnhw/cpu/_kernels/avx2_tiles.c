@@ -259,36 +259,36 @@ static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int cou
     }
 }
 
-static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory, bnn_watch *watch) {
     uint16_t *choice = memory;
     int32_t *used = (int32_t *)((char *)memory + choices(layer, images));
     prepared ready = {choice, used};
     if (layer->kind == BNN_BYTES) {
-        bnn_dots_evaluate(layer, in, out, images, memory, dots);
+        bnn_dots_evaluate(layer, in, out, images, memory, watch, dots);
     } else if (layer->kind == BNN_TERNARY && bnn_is_dense(layer)) {
         choose_ternary(in, images * layer->in_image / 2, choice);
-        ready.used = bnn_count_used(layer, in, images, used);
-        bnn_walk(layer, in, out, images, &ready, ternary_tile);
+        ready.used = bnn_count_used(layer, in, images, used, watch);
+        bnn_walk(layer, in, out, images, &ready, watch, ternary_tile);
     } else if (bnn_is_dense(layer) && images == 1) {
         choose_single(in, layer->in_image, choice);
-        bnn_walk(layer, in, out, 1, &ready, single_tile);
+        bnn_walk(layer, in, out, 1, &ready, watch, single_tile);
     } else if (bnn_is_dense(layer)) {
         for (int pair = 0; pair < (images + 1) / 2; pair++) {
             choose_pairs((const uint64_t *)in + 2 * pair * layer->in_image, layer->in_image, layer->in_image,
                          (images - 2 * pair) * layer->in_image, choice + pair * layer->in_image * NIBBLES);
         }
-        bnn_walk(layer, in, out, images, &ready, bits_tile);
+        bnn_walk(layer, in, out, images, &ready, watch, bits_tile);
     } else {
         for (int image = 0; image < images; image++) {
             const uint64_t *map = (const uint64_t *)in + image * layer->in_image;
             uint64_t *to = (uint64_t *)out + image * layer->out_image;
             if (layer->kind == BNN_TERNARY) {
                 choose_ternary(map, layer->in_image / 2, choice);
-                ready.used = bnn_count_used(layer, map, 1, used);
-                bnn_walk(layer, map, to, 1, &ready, ternary_tile);
+                ready.used = bnn_count_used(layer, map, 1, used, watch);
+                bnn_walk(layer, map, to, 1, &ready, watch, ternary_tile);
             } else {
                 choose_pairs(map, layer->in_image, layer->in_column, layer->in_image, choice);
-                bnn_walk(layer, map, to, 1, &ready, bits_tile);
+                bnn_walk(layer, map, to, 1, &ready, watch, bits_tile);
             }
         }
     }

@@ -272,16 +272,16 @@ static void dots(const bnn_layer *layer, int group, const uint8_t *rows, int cou
     }
 }
 
-static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory, bnn_watch *watch) {
     if (layer->kind == BNN_BYTES) {
-        bnn_dots_evaluate(layer, in, out, images, memory, dots);
+        bnn_dots_evaluate(layer, in, out, images, memory, watch, dots);
     } else if (together(layer) == 2) {
         plan p = plan_of(layer, in, memory);
-        bnn_walk(layer, in, out, images, &p, pairs_tile);
+        bnn_walk(layer, in, out, images, &p, watch, pairs_tile);
     } else if (layer->kind == BNN_TERNARY) {
         plan p = plan_of(layer, in, memory);
-        p.used = bnn_count_used(layer, in, images, memory);
-        bnn_walk(layer, in, out, images, &p, ternary_tile);
+        p.used = bnn_count_used(layer, in, images, memory, watch);
+        bnn_walk(layer, in, out, images, &p, watch, ternary_tile);
     } else {
         plan p = plan_of(layer, in, memory);
         if (images == 1 && bnn_is_dense(layer)) {
@@ -294,7 +294,7 @@ static void evaluate(const bnn_layer *layer, const void *in, void *out, int imag
             const uint64_t *map = (const uint64_t *)in + image * layer->in_image;
             p.parity = (const char *)memory - (const char *)map;
             parities(layer, map, some, memory);
-            bnn_walk(layer, map, (uint64_t *)out + image * layer->out_image, some, &p, bits_tile);
+            bnn_walk(layer, map, (uint64_t *)out + image * layer->out_image, some, &p, watch, bits_tile);
         }
     }
 }

@@ -7,11 +7,23 @@ from pathlib import Path
 
 import cffi
 
-SOURCES = ("network.c", "variants.c", "portable.c", "popcnt.c", "avx2_tiles.c", "avx512_tiles.c", "neon.c")
+SOURCES = (
+    "network.c",
+    "watch.c",
+    "variants.c",
+    "portable.c",
+    "popcnt.c",
+    "avx2_tiles.c",
+    "avx512_tiles.c",
+    "neon.c",
+)
 FOLDER = "bnnhw/cpu/_kernels"
 
 SEEN = ("layer.h", "network.h")
 """Headers of plain declarations: constants, structures, and functions."""
+
+QUESTION = 'extern "Python" int bnn_heed(void);'
+"""What ``bnn_ask`` is given: a function of ``extension.py``, called with Python's lock."""
 
 
 def declarations(header: str) -> str:
@@ -23,6 +35,7 @@ def declarations(header: str) -> str:
 ffibuilder = cffi.FFI()
 for name in SEEN:
     ffibuilder.cdef(declarations(name))
+ffibuilder.cdef(QUESTION)
 ffibuilder.set_source(
     "bnnhw.cpu._compiled",
     '#include "network.h"',

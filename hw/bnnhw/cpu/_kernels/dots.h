@@ -75,10 +75,11 @@ BNN_INLINE void bnn_dots_gather(const bnn_layer *layer, const uint8_t *window, p
 }
 
 BNN_INLINE void bnn_dots_evaluate(const bnn_layer *layer, const uint8_t *in, void *out, int images, uint8_t *rows,
-                             bnn_dots *dots) {
+                             bnn_watch *watch, bnn_dots *dots) {
     const int dense = layer->rows == 1 && layer->columns == 1;
     const int columns = dense ? images : layer->columns;
     const int most = bnn_dots_rows(layer);
+    const int64_t window = (int64_t)layer->segments * layer->segment_length;
     const ptrdiff_t in_step = dense ? layer->in_image : layer->in_column;
     const ptrdiff_t out_step = dense ? layer->out_image : layer->out_column;
     const ptrdiff_t word = layer->result == BNN_ONE_BIT ? 1 : layer->result == BNN_TWO_BIT ? 2 : BNN_GROUP;
@@ -91,6 +92,7 @@ BNN_INLINE void bnn_dots_evaluate(const bnn_layer *layer, const uint8_t *in, voi
                 const int count = columns - column < most ? columns - column : most;
                 bnn_dots_gather(layer, line + column * in_step, in_step, count, rows);
                 for (int group = 0; group < layer->groups; group++) {
+                    if (!bnn_go_on(watch, window * count)) return;
                     dots(layer, group, rows, count, out, to + column * out_step + group * word, out_step);
                 }
             }

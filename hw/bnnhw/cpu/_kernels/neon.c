@@ -131,12 +131,12 @@ static void ternary_tile(const bnn_layer *layer, const bnn_span *span, const voi
     tile(layer, span, in, out, used, 1);
 }
 
-static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory) {
+static void evaluate(const bnn_layer *layer, const void *in, void *out, int images, void *memory, bnn_watch *watch) {
     switch (layer->kind) {
-    case BNN_BYTES: bnn_walk(layer, in, out, images, memory, bnn_bytes_tile); break;
-    case BNN_BITS: bnn_walk(layer, in, out, images, memory, bits_tile); break;
+    case BNN_BYTES: bnn_walk(layer, in, out, images, memory, watch, bnn_bytes_tile); break;
+    case BNN_BITS: bnn_walk(layer, in, out, images, memory, watch, bits_tile); break;
     default:
-        bnn_walk(layer, in, out, images, bnn_count_used(layer, in, images, memory), ternary_tile);
+        bnn_walk(layer, in, out, images, bnn_count_used(layer, in, images, memory, watch), watch, ternary_tile);
     }
 }
 

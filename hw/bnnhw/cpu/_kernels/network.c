@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "pool.h"
 #include "variants.h"
+#include "watch.h"
 
 typedef struct {
     int is_pool;
@@ -139,8 +140,14 @@ void bnn_workspace_free(bnn_workspace *workspace) {
     free(workspace);
 }
 
-void bnn_evaluate(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
+int bnn_evaluate(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
              ptrdiff_t count, int32_t *scores) {
+    return bnn_evaluate_until(network, workspace, images, count, scores, NULL);
+}
+
+int bnn_evaluate_until(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
+             ptrdiff_t count, int32_t *scores, const int *stop) {
+    bnn_watch watch = {.left = BNN_PATIENCE, .stop = stop};
     const bnn_input *input = &network->input;
     const ptrdiff_t bytes = (ptrdiff_t)input->height * input->row_bytes;
     const int outputs = network->stages[network->count - 1].layer.outputs;
@@ -152,10 +159,12 @@ void bnn_evaluate(const bnn_network *network, bnn_workspace *workspace, const ui
             void *in = workspace->map[i];
             void *out = i + 1 < network->count ? workspace->map[i + 1] : (void *)(scores + start * outputs);
             if (at->is_pool) {
-                bnn_pool_evaluate(&at->pool, in, out, some);
+                bnn_pool_evaluate(&at->pool, in, out, some, &watch);
             } else {
-                network->variant->evaluate(&at->layer, in, out, some, workspace->scratch);
+                network->variant->evaluate(&at->layer, in, out, some, workspace->scratch, &watch);
             }
+            if (watch.ended) return 1;
         }
     }
+    return 0;
 }

@@ -47,8 +47,16 @@ void bnn_network_free(bnn_network *network);
 bnn_workspace *bnn_workspace_new(const bnn_network *network, int images);
 void bnn_workspace_free(bnn_workspace *workspace);
 
-/* Evaluate `count` images of bytes; scores is int32 [count][outputs]. */
-void bnn_evaluate(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
+/* Evaluate `count` images of bytes; scores is int32 [count][outputs]. Not 0: it was ended before, and scores hold
+ * anything. */
+int bnn_evaluate(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
              ptrdiff_t count, int32_t *scores);
+/* The same, ended soon after `stop` points to anything but 0. */
+int bnn_evaluate_until(const bnn_network *network, bnn_workspace *workspace, const uint8_t *images,
+             ptrdiff_t count, int32_t *scores, const int *stop);
+
+/* What a thread is asked some times a second while it evaluates; not 0: end. */
+typedef int bnn_question(void);
+void bnn_ask(bnn_question *asked);
 
 #endif

@@ -3,14 +3,21 @@
 #define BNN_POOL_H
 
 #include "network.h"
+#include "watch.h"
 
-static inline void bnn_pool_evaluate(const bnn_pool *pool, const uint64_t *in, uint64_t *out, int images) {
+/* Words whose union takes as long as a word for a group of neurons. */
+enum { BNN_POOL_WORDS = 16 };
+
+static inline void bnn_pool_evaluate(const bnn_pool *pool, const uint64_t *in, uint64_t *out, int images,
+                                     bnn_watch *watch) {
     const int step = pool->ternary ? 2 : 1;
+    const int64_t window = (int64_t)pool->size * pool->size * pool->words;
     for (int image = 0; image < images; image++) {
         const uint64_t *from = in + image * pool->in_image;
         uint64_t *to = out + image * pool->out_image + pool->out_start;
         for (int y = 0; y < pool->rows; y++) {
             for (int x = 0; x < pool->columns; x++) {
+                if (!bnn_go_on(watch, window / BNN_POOL_WORDS)) return;
                 const uint64_t *corner =
                     from + (ptrdiff_t)y * pool->stride * pool->in_row + (ptrdiff_t)x * pool->stride * pool->words;
                 uint64_t *pixel = to + y * pool->out_row + (ptrdiff_t)x * pool->words;

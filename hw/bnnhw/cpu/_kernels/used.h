@@ -55,13 +55,16 @@ BNN_INLINE void bnn_used_sums(const int32_t *from, ptrdiff_t step, ptrdiff_t apa
 
 /* Returns the counts, which begin behind what they were made from. The file that includes this says how bits are
  * counted. */
-BNN_INLINE int32_t *bnn_count_used(const bnn_layer *layer, const uint64_t *in, int images, int32_t *made) {
+BNN_INLINE int32_t *bnn_count_used(const bnn_layer *layer, const uint64_t *in, int images, int32_t *made,
+                                   bnn_watch *watch) {
     const int words = bnn_used_words(layer), width = bnn_used_width(layer), height = bnn_used_height(layer);
     const int columns = bnn_used_columns(layer), rows = layer->rows << layer->pooled;
     const ptrdiff_t column = layer->in_column / (2 * words), line = layer->in_line / layer->in_row;
+    const int64_t one_row = ((int64_t)width * words + (int64_t)columns * layer->segments) / BNN_GROUP;
     int32_t *pixel = made, *segment = made + width, *used = made + bnn_used_before(layer);
     for (int image = 0; image < images; image++) {
         for (int y = 0; y < height; y++) {
+            if (!bnn_go_on(watch, one_row)) return used;
             const uint64_t *word = in + image * layer->in_image + y * layer->in_row + 1;
             for (int x = 0; x < width; x++, word += 2 * words) {
                 uint64_t sum = BNN_POPCOUNT(word[0]);
@@ -71,6 +74,7 @@ BNN_INLINE int32_t *bnn_count_used(const bnn_layer *layer, const uint64_t *in, i
             bnn_used_sums(pixel, column, 1, layer->segments, columns, segment + y * columns);
         }
         for (int y = 0; y < rows; y++) {
+            if (!bnn_go_on(watch, one_row)) return used;
             bnn_used_sums(segment + y * line * columns, 1, columns, layer->segments, columns,
                           used + image * bnn_used_image(layer) + y * columns);
         }

@@ -4,6 +4,7 @@
 
 #include "network.h"
 #include "platform.h"
+#include "watch.h"
 
 /* Weights as they are given, before a variant packs them its own way:
  * bits [planes][outputs][words of a window], or bytes [outputs][bytes of a window], negated. */
@@ -20,8 +21,8 @@ typedef struct {
     void (*pack)(const bnn_layer *layer, const bnn_rows *rows, void *packed);
     /* Bytes of scratch memory that `evaluate` wants. */
     size_t (*scratch)(const bnn_layer *layer, int images);
-    /* Evaluate a layer for some images. */
-    void (*evaluate)(const bnn_layer *layer, const void *in, void *out, int images, void *scratch);
+    /* Evaluate a layer for some images; where the watch ends it, the outputs hold anything. */
+    void (*evaluate)(const bnn_layer *layer, const void *in, void *out, int images, void *scratch, bnn_watch *watch);
 } bnn_variant;
 
 extern const bnn_variant bnn_portable;

@@ -8,6 +8,7 @@
 #include "layer.h"
 #include "platform.h"
 #include "switches.h"
+#include "watch.h"
 
 /* Windows that a kernel handles at once. */
 enum { BNN_TILE = 4 };
@@ -45,31 +46,41 @@ BNN_INLINE ptrdiff_t bnn_out_word(const bnn_layer *layer) {
 typedef void bnn_tile(const bnn_layer *layer, const bnn_span *span, const void *in, void *out, void *scratch);
 
 BNN_INLINE void bnn_walk(const bnn_layer *layer, const void *in, void *out, int images, void *scratch,
-                         bnn_tile *tile) {
+                         bnn_watch *watch, bnn_tile *tile) {
     const int dense = bnn_is_dense(layer);
     const int columns = dense ? images : layer->columns;
     const ptrdiff_t in_step = dense ? layer->in_image : layer->in_column;
     const ptrdiff_t out_step = dense ? layer->out_image : layer->out_column;
     const int most = layer->pooled ? 1 : BNN_TILE;
     const int block = layer->pooled ? 2 : 1;
+    const int64_t work = bnn_work(layer);
+    const int across = bnn_steps(work, columns, most), down = bnn_steps(work * columns, layer->rows, 1);
     if (dense) images = 1;
     for (int group = 0; group < layer->groups; group++) {
         for (int image = 0; image < images; image++) {
-            for (int row = 0; row < layer->rows; row++) {
-                bnn_span span;
-                span.group = group;
-                span.in_step = in_step;
-                span.out_step = out_step;
-                for (int column = 0; column < columns; column += most) {
-                    span.positions = columns - column < most ? columns - column : most;
-                    span.in = image * layer->in_image + (ptrdiff_t)row * block * layer->in_line +
-                              (ptrdiff_t)column * block * in_step;
-                    span.out = image * layer->out_image + layer->out_start + row * layer->out_row +
-                               column * out_step + group * bnn_out_word(layer);
-                    span.image = image;
-                    span.row = row;
-                    span.column = column;
-                    tile(layer, &span, in, out, scratch);
+            /* A piece at a time: a whole image, or if that is much work, some rows, or some columns of one. */
+            for (int top = 0; top < layer->rows; top += down) {
+                const int bottom = layer->rows - top < down ? layer->rows : top + down;
+                for (int left = 0; left < columns; left += across) {
+                    const int right = columns - left < across ? columns : left + across;
+                    if (!bnn_go_on(watch, work * (right - left) * (bottom - top))) return;
+                    for (int row = top; row < bottom; row++) {
+                        bnn_span span;
+                        span.group = group;
+                        span.in_step = in_step;
+                        span.out_step = out_step;
+                        for (int column = left; column < right; column += most) {
+                            span.positions = right - column < most ? right - column : most;
+                            span.in = image * layer->in_image + (ptrdiff_t)row * block * layer->in_line +
+                                      (ptrdiff_t)column * block * in_step;
+                            span.out = image * layer->out_image + layer->out_start + row * layer->out_row +
+                                       column * out_step + group * bnn_out_word(layer);
+                            span.image = image;
+                            span.row = row;
+                            span.column = column;
+                            tile(layer, &span, in, out, scratch);
+                        }
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,16 @@ from bnncore.errors import ParameterError
 from bnncore.files import read_limited
 from bnncore.plain_text import shown
 
-__all__ = ["CLASSES", "check_classes", "classes_bytes", "parse_classes", "read_classes", "read_classes_bytes"]
+__all__ = [
+    "CLASSES",
+    "check_classes",
+    "class_name",
+    "classes_bytes",
+    "name_fault",
+    "parse_classes",
+    "read_classes",
+    "read_classes_bytes",
+]
 
 CLASSES = "classes.txt"
 
@@ -18,6 +28,20 @@ _LIMIT_OF = "this is no list of class names"
 
 # Characters of one name; it is shown beside every picture.
 _LONGEST = 200
+
+# No-break spaces, of which a person sees no difference to a space; file managers and spreadsheets make them.
+_SPACES = {0x00A0: " ", 0x2007: " ", 0x202F: " "}
+# At the ends of a name they are spaces that nobody sees: of no width, or a byte order mark.
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+# Among the characters that format others, those that scripts need inside a word: joiners of Persian, Indic scripts and
+# emoji, breaks of Khmer and Thai, signs that stand before a number, and the tags of flags. Not those that turn the
+# direction of all that follows on the line.
+_FORMATTING = frozenset(
+    {0x00AD, *range(0x200B, 0x200E), 0x2060, *range(0x0600, 0x0606), 0x06DD, 0x070F, 0x08E2, 0x110BD, 0x110CD}
+    | set(range(0xE0020, 0xE0080))
+)
+# Controls, halves of characters, ends of lines and of paragraphs.
+_UNPRINTABLE = {"Cc": "a control character", "Cs": "half a character", "Zl": "a line end", "Zp": "a line end"}
 
 
 def read_classes(path: Path, outputs: int | None = None) -> tuple[str, ...]:
@@ -72,6 +96,39 @@ def classes_bytes(names: Iterable[str]) -> bytes:
     return "".join(f"{name}\n" for name in names).encode()
 
 
+def class_name(text: str) -> str:
+    r"""Return a class name in the one form in which names are compared.
+
+    Composed (NFC), no-break spaces as spaces, and without any space around it, ideographic and invisible ones included:
+    folders, tables and file systems write one name in several ways.
+
+    >>> class_name("  cafe\u0301 au\xa0lait ") == "caf\xe9 au lait"
+    True
+    """
+    text = unicodedata.normalize("NFC", text.translate(_SPACES)).strip()
+    while text != (text := text.strip(_INVISIBLE).strip()):
+        pass
+    return text
+
+
+def name_fault(name: str) -> str | None:
+    """Return why a text can be no class name, as a predicate, or None: any script, emoji and spaces are printable."""
+    if not class_name(name):
+        return "is empty"
+    if len(name) > _LONGEST:
+        return f"is longer than {_LONGEST} characters"
+    for character in name:
+        # Most names end here: Python knows no formatting characters, and no space but one, as printable.
+        if character.isprintable():
+            continue
+        category, shown = unicodedata.category(character), f"U+{ord(character):04X}"
+        if category in _UNPRINTABLE:
+            return f"has characters that cannot be printed: {_UNPRINTABLE[category]}, {shown}"
+        if category == "Cf" and ord(character) not in _FORMATTING:
+            return f"has characters that cannot be printed: an invisible one, {shown}"
+    return None
+
+
 def check_classes(names: Iterable[str], where: str, outputs: int | None = None) -> tuple[str, ...]:
     """Return the names as a tuple if they can be the classes of a network with that many outputs.
 
@@ -91,8 +148,8 @@ def check_classes(names: Iterable[str], where: str, outputs: int | None = None) 
             raise ParameterError(
                 f"{where}, line {number}: expected a class name of at most {_LONGEST} characters, found {len(name)}"
             )
-        if not name.isprintable():
-            raise ParameterError(f"{where}, line {number}: {name!r} has characters that cannot be printed")
+        if (fault := name_fault(name)) is not None:
+            raise ParameterError(f"{where}, line {number}: {name!r} {fault}")
         if name in first:
             raise ParameterError(f"{where}, line {number}: {name!r} stands in line {first[name]} already")
         first[name] = number

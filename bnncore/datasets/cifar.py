@@ -9,44 +9,68 @@ Binary (https://www.cs.toronto.edu/~kriz/cifar.html): ``data_batch_*.bin`` and `
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bnncore.datasets.class_index import checked_names
+from bnncore.datasets.collection import Layout, Prepare
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.limited import read_file
 from bnncore.datasets.pickles import read_pickle
+from bnncore.datasets.splits import Split
+from bnncore.datasets.surveys import Survey
 
-__all__ = ["is_cifar_binary", "is_cifar_python", "read_cifar_binary", "read_cifar_python"]
-
-Split = Literal["train", "test"]
+__all__ = ["BINARY", "PYTHON"]
 
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE
 _RECORD = 1 + _PIXELS
+_STEMS: dict[Split, str] = {"train": "data_batch", "test": "test_batch"}
 
 
-def is_cifar_binary(folder: Path) -> bool:
-    """Whether the folder holds CIFAR's binary batches."""
-    return any(folder.glob("*_batch*.bin"))
+class _Batches:
+    """CIFAR's batches in a folder, of one of the two layouts; the names of their classes are read and checked."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        suffix: str,
+        classes: tuple[str, ...],
+        read: Callable[[list[Path], tuple[str, ...]], LabelledImages],
+    ) -> None:
+        self._folder, self._suffix, self._read = folder, suffix, read
+        splits = tuple(split for split in _STEMS if _batches(folder, split, suffix))
+        self.survey = Survey(path=folder, layout=name, splits=splits, classes=classes)
+
+    def read(self, split: Split, prepare: Prepare | None = None, skip_broken: bool = False) -> LabelledImages:
+        """Read the batches of a split; the images are what a network sees, whatever ``prepare`` is."""
+        found = _batches(self._folder, split, self._suffix)
+        if not found:
+            stem = _STEMS.get(split, "data_batch")
+            example = f"{stem}_1" if stem == "data_batch" else stem
+            raise DatasetError(
+                f"{self._folder}: expected files such as {example}{self._suffix} for the {split} split, found none"
+            )
+        return self._read(found, self.survey.classes)
 
 
-def is_cifar_python(folder: Path) -> bool:
-    """Whether the folder holds CIFAR's pickled batches."""
-    return bool(_batches(folder, "train", "") or _batches(folder, "test", ""))
+def _open_binary(folder: Path, known: Sequence[str] | None) -> _Batches:
+    return _Batches(folder, BINARY.name, ".bin", _classes_text(folder / "batches.meta.txt"), _read_binary)
 
 
-def read_cifar_binary(folder: Path, split: Split) -> LabelledImages:
-    """Read the binary batches of one split.
+def _open_python(folder: Path, known: Sequence[str] | None) -> _Batches:
+    names = folder / "batches.meta"
+    return _Batches(folder, PYTHON.name, "", _class_names(names) if names.is_file() else (), _read_python)
 
-    Raises:
-        DatasetError: naming the file, what was expected and what was found.
-    """
-    classes = _classes_text(folder / "batches.meta.txt")
+
+def _read_binary(paths: list[Path], classes: tuple[str, ...]) -> LabelledImages:
     images, labels = [], []
-    for path in _required_batches(folder, split, ".bin"):
+    for path in paths:
         data = read_file(path)
         if not data or len(data) % _RECORD:
             raise DatasetError(
@@ -59,17 +83,10 @@ def read_cifar_binary(folder: Path, split: Split) -> LabelledImages:
     return LabelledImages(images=np.concatenate(images), labels=np.concatenate(labels), classes=classes)
 
 
-def read_cifar_python(folder: Path, split: Split) -> LabelledImages:
-    """Read the pickled batches of one split, of Python 2 or 3; nothing in them is run.
-
-    Raises:
-        DatasetError: naming the file, what was expected and what was found.
-    """
-    classes: tuple[str, ...] = ()
-    if (folder / "batches.meta").is_file():
-        classes = _class_names(folder / "batches.meta")
+def _read_python(paths: list[Path], classes: tuple[str, ...]) -> LabelledImages:
+    """Read pickled batches, of Python 2 or 3; nothing in them is run."""
     images, labels, files = [], [], []
-    for path in _required_batches(folder, split, ""):
+    for path in paths:
         batch = read_pickle(path)
         data = _item(path, batch, "data")
         if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2:
@@ -91,21 +108,15 @@ def read_cifar_python(folder: Path, split: Split) -> LabelledImages:
 
 def _batches(folder: Path, split: Split, suffix: str) -> list[Path]:
     """Return the files of a split, batch 2 before batch 10."""
-    pattern = re.compile(r"data_batch(?:_(\d+))?" if split == "train" else r"test_batch(?:_(\d+))?")
+    if split not in _STEMS:
+        return []
+    pattern = re.compile(rf"{_STEMS[split]}(?:_(\d+))?")
     found = []
     for path in folder.iterdir() if folder.is_dir() else ():
         match = pattern.fullmatch(path.name[: -len(suffix)] if suffix else path.name)
-        if match and path.name.endswith(suffix):
+        if match and path.name.endswith(suffix) and path.is_file():
             found.append((int(match[1] or 0), path))
     return [path for _, path in sorted(found)]
-
-
-def _required_batches(folder: Path, split: Split, suffix: str) -> list[Path]:
-    found = _batches(folder, split, suffix)
-    if not found:
-        name = "data_batch_1" if split == "train" else "test_batch"
-        raise DatasetError(f"{folder}: expected files such as {name}{suffix}, found none")
-    return found
 
 
 def _interleaved(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -117,7 +128,7 @@ def _classes_text(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     text = read_file(path).decode("utf-8", "replace")
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    return checked_names(path, [line.strip() for line in text.split("\n") if line.strip()])
 
 
 def _lookup(batch: Any, key: str) -> Any:
@@ -143,7 +154,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
     names = _item(path, read_pickle(path), "label_names")
     if not _are_texts(names):
         raise DatasetError(f"{path}: expected 'label_names' as a list of texts")
-    return tuple(_text(name) for name in names)
+    return checked_names(path, [_text(name) for name in names])
 
 
 def _are_texts(value: Any) -> bool:
@@ -175,3 +186,23 @@ def _checked_labels(
             "the file is garbled or of another layout"
         )
     return labels
+
+
+def _holds(suffix: str) -> Callable[[Path], bool]:
+    return lambda path: path.is_dir() and any(_batches(path, split, suffix) for split in _STEMS)
+
+
+BINARY = Layout(
+    name="CIFAR's binary batches",
+    example="data_batch_1.bin",
+    recognises=_holds(".bin"),
+    open=_open_binary,
+    certain=True,
+)
+PYTHON = Layout(
+    name="CIFAR's batches for Python",
+    example="data_batch_1",
+    recognises=_holds(""),
+    open=_open_python,
+    certain=True,
+)

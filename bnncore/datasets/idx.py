@@ -8,47 +8,82 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from bnncore.datasets.collection import Layout, Prepare, missing_split
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.limited import read_file, read_stream
+from bnncore.datasets.splits import SPLITS, Split, split_of
+from bnncore.datasets.surveys import Survey
 
-__all__ = ["is_idx", "read_idx", "read_idx_file"]
+__all__ = ["LAYOUT", "idx_names", "read_idx_file"]
 
 _MAX_SIDE = 4096
-_PREFIX = {"train": "train", "test": "t10k"}
+_PREFIX: dict[Split, str] = {"train": "train", "validation": "validation", "test": "t10k"}
+# The publisher's train-images-idx3-ubyte.gz, and what copies make of it: dots for dashes, no ubyte, an idx at the end.
+_NAME = re.compile(
+    r"(?P<prefix>.+?)[-_.](?P<what>images?|labels?)(?:[-_.]?idx[13])?(?:[-_.]?ubyte)?(?:[-_.]idx)?(?:\.gz)?",
+    re.IGNORECASE,
+)
+_MARK = re.compile(r"idx|ubyte", re.IGNORECASE)
 
 
-def is_idx(folder: Path) -> bool:
-    """Whether the folder holds MNIST's files."""
-    return any(_find(folder, prefix, "images", 3) for prefix in _PREFIX.values())
+class _Files:
+    """MNIST's files in a folder."""
 
+    def __init__(self, folder: Path, known: Sequence[str] | None) -> None:
+        self._folder = folder
+        self._found = {split: files for split in SPLITS if (files := _files(folder, split))}
+        self.survey = Survey(path=folder, layout=LAYOUT.name, splits=tuple(self._found))
 
-def read_idx(folder: Path, split: Literal["train", "test"]) -> LabelledImages:
-    """Read the images and labels of one split; the classes are the digits where there are ten.
-
-    Raises:
-        DatasetError: naming the file, what was expected and what was found.
-    """
-    prefix = _PREFIX[split]
-    paths = []
-    for what, dimensions in (("images", 3), ("labels", 1)):
-        path = _find(folder, prefix, what, dimensions)
-        if path is None:
+    def read(self, split: Split, prepare: Prepare | None = None, skip_broken: bool = False) -> LabelledImages:
+        """Read images and labels of a split; the classes are the digits where there are ten."""
+        files = self._found.get(split)
+        if files is None:
+            hint = f"; its files would be called {_PREFIX[split]}-images-idx3-ubyte and -labels-idx1-ubyte"
+            raise missing_split(self._folder, split, self.survey.splits, hint)
+        for what, dimensions in (("images", 3), ("labels", 1)):
+            if what not in files:
+                raise DatasetError(
+                    f"{self._folder}: expected {_PREFIX[split]}-{what}-idx{dimensions}-ubyte or the same with .gz, "
+                    "found neither"
+                )
+        images, labels = read_idx_file(files["images"], 3), read_idx_file(files["labels"], 1).astype(np.int64)
+        if len(images) != len(labels):
             raise DatasetError(
-                f"{folder}: expected {prefix}-{what}-idx{dimensions}-ubyte or the same with .gz, found neither"
+                f"{files['labels']}: {len(labels)} labels for the {len(images)} images of {files['images'].name}"
             )
-        paths.append(path)
-    images, labels = read_idx_file(paths[0], 3), read_idx_file(paths[1], 1).astype(np.int64)
-    if len(images) != len(labels):
-        raise DatasetError(f"{paths[1]}: {len(labels)} labels for the {len(images)} images of {paths[0].name}")
-    classes = tuple("0123456789") if len(labels) and labels.max() < 10 else ()
-    return LabelledImages(images=images, labels=labels, classes=classes)
+        classes = tuple("0123456789") if len(labels) and labels.max() < 10 else ()
+        return LabelledImages(images=images, labels=labels, classes=classes)
+
+
+def idx_names(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield of each file that is called like one of MNIST's its prefix, ``images`` or ``labels``, and the path."""
+    for path in sorted(folder.iterdir()):
+        match = _NAME.fullmatch(path.name)
+        # Some archives unpack to a folder of the file's name with the file in it.
+        if path.is_dir() and (path / path.name).is_file():
+            path = path / path.name
+        if match and _MARK.search(path.name) and path.is_file():
+            yield match["prefix"], f"{match['what'].lower().rstrip('s')}s", path
+
+
+def _files(folder: Path, split: Split) -> dict[str, Path]:
+    """Return the files of images and of labels of a split, as far as they are there; the plain one before the .gz."""
+    found: dict[str, Path] = {}
+    # The publisher's own name goes before others.
+    for prefix, what, path in sorted(
+        idx_names(folder), key=lambda each: (each[0] not in _PREFIX.values(), each[2])
+    ):
+        if (prefix.lower() == "t10k" and split == "test") or split_of(prefix) == split:
+            found.setdefault(what, path)
+    return found
 
 
 def read_idx_file(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
@@ -81,16 +116,6 @@ def read_idx_file(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def _find(folder: Path, prefix: str, what: str, dimensions: int) -> Path | None:
-    # Some copies have a dot where the publisher has a dash.
-    for separator in "-.":
-        for suffix in ("", ".gz"):
-            path = folder / f"{prefix}-{what}{separator}idx{dimensions}-ubyte{suffix}"
-            if path.is_file():
-                return path
-    return None
-
-
 def _content(path: Path) -> bytes:
     data = read_file(path)
     if not data.startswith(b"\x1f\x8b"):
@@ -100,3 +125,12 @@ def _content(path: Path) -> bytes:
             return read_stream(path, stream, len(data))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(f"{path}: the compressed data are damaged: {error}") from error
+
+
+LAYOUT = Layout(
+    name="MNIST's idx files",
+    example="train-images-idx3-ubyte",
+    recognises=lambda path: path.is_dir() and any("images" in _files(path, split) for split in SPLITS),
+    open=_Files,
+    certain=True,
+)

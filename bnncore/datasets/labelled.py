@@ -26,6 +26,7 @@ class LabelledImages:
         labels: int64 [N], each 0 to len(classes) - 1.
         classes: names; empty where the files do not tell them.
         names: of the images, for reports: file names where there are any; may be empty.
+        skipped: names of images that are not here because they could not be read, and that was allowed.
 
     Raises:
         DatasetError: if the arrays do not fit together.
@@ -35,6 +36,7 @@ class LabelledImages:
     labels: npt.NDArray[np.int64]
     classes: tuple[str, ...] = field(default=())
     names: tuple[str, ...] = field(default=())
+    skipped: tuple[str, ...] = field(default=())
 
     def __attrs_post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -69,6 +71,7 @@ class LabelledImages:
             labels=self.labels[chosen],
             classes=self.classes,
             names=tuple(self.names[int(i)] for i in chosen) if self.names else (),
+            skipped=self.skipped,
         )
 
 
@@ -79,6 +82,8 @@ def joined(parts: Sequence[LabelledImages]) -> LabelledImages:
         DatasetError: if their sizes or classes differ.
     """
     first = parts[0]
+    if len(parts) == 1:
+        return first
     for other in parts[1:]:
         if other.classes != first.classes or other.images.shape[1:] != first.images.shape[1:]:
             raise DatasetError("the splits have images of different sizes, or different classes")
@@ -87,4 +92,5 @@ def joined(parts: Sequence[LabelledImages]) -> LabelledImages:
         labels=np.concatenate([part.labels for part in parts]),
         classes=first.classes,
         names=sum((part.names for part in parts), ()) if all(part.names for part in parts) else (),
+        skipped=sum((part.skipped for part in parts), ()),
     )

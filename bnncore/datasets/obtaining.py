@@ -8,9 +8,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bnncore.datasets.cifar import is_cifar_binary, is_cifar_python
+from bnncore.datasets import cifar, idx
 from bnncore.datasets.downloads import Progress, fetch
-from bnncore.datasets.idx import is_idx
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile, PublishedSet
 from bnncore.datasets.unpacking import is_archive, unpack
@@ -191,6 +190,5 @@ def _folders(folder: Path, depth: int = 0) -> Iterator[Path]:
 
 
 def _holds(known: PublishedSet, folder: Path) -> bool:
-    if known.layout == "idx":
-        return is_idx(folder)
-    return is_cifar_binary(folder) or is_cifar_python(folder)
+    layouts = (idx.LAYOUT,) if known.layout == "idx" else (cifar.BINARY, cifar.PYTHON)
+    return any(layout.recognises(folder) for layout in layouts)

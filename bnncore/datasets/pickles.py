@@ -150,7 +150,9 @@ class _Reader(pickle._Unpickler):
         if module in _BUILTINS and name == "bytes":
             # Protocols before 3 write empty bytes as a call.
             return lambda: b""
-        raise DatasetError(f"it asks for {module}.{name}, which no list of pictures needs; it is not opened")
+        raise DatasetError(
+            f"a call for {f'{module}.{name}'[:80]!r}, which no list of pictures needs; it is not opened"
+        )
 
     def encode(self, text: Any, encoding: Any = "latin1") -> bytes:
         """Stand in for ``_codecs.encode``, through which protocol 2 writes bytes of Python 3.

@@ -1,68 +1,107 @@
-"""Which reader a path needs."""
+"""Which reader a path needs: the first of the table that recognises it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from bnncore.datasets.cifar import is_cifar_binary, is_cifar_python, read_cifar_binary, read_cifar_python
-from bnncore.datasets.idx import is_idx, read_idx
+from bnncore.datasets.collection import Collection, Layout, Prepare
 from bnncore.datasets.labelled import DatasetError, LabelledImages
-from bnncore.datasets.picture_folders import Prepare, is_picture_folder, read_folder, read_table
+from bnncore.datasets.layouts import LAYOUTS
+from bnncore.datasets.splits import SPLITS, Split
+from bnncore.datasets.strangers import below, description
+from bnncore.datasets.surveys import Survey
+from bnncore.formats.listing import some
+from bnncore.spelling import argument
 
-__all__ = ["has_splits", "read"]
+__all__ = ["has_splits", "open_collection", "read", "survey"]
 
 
 def read(
     path: Path,
-    split: Literal["train", "test"] = "train",
+    split: Split = "train",
     prepare: Prepare | None = None,
     classes: Sequence[str] | None = None,
+    *,
+    skip_broken: bool = False,
 ) -> LabelledImages:
     """Read one split of a dataset in whatever layout the path holds.
 
     Args:
         path: a folder of CIFAR batches (binary or Python), of idx files, or of one folder of pictures a
-            class; or a CSV of paths and labels. Folders of pictures may have a folder a split, ``train`` and
-            ``test``; without, they and tables are one split, returned for either.
-        split: ``train`` or ``test``.
+            class; or a CSV of paths and labels. Folders of pictures may have a folder a split, called as publishers
+            call it (``train``, ``Training_Set``, ``val``, ``test1``, …), and tables a column ``split``; without,
+            they are one split, returned for any.
+        split: ``train``, ``validation`` or ``test``.
         prepare: for pictures: makes the network's input of a path.
-        classes: for pictures: their order.
+        classes: for pictures: their order; sorted by name if None, those of all splits.
+        skip_broken: for pictures: go on without those that cannot be read; ``skipped`` of the result names them.
 
     Raises:
-        DatasetError: if the path holds none of these, or what it holds is damaged.
+        DatasetError: if the path holds none of these, does not have the split, can be understood in several ways, or
+            what it holds is damaged; of pictures, all that cannot be read are named at once.
     """
-    if not path.exists():
-        raise DatasetError(f"{path}: there is no such file or folder")
-    if path.is_file():
-        if path.suffix.lower() != ".csv":
-            raise DatasetError(f"{path}: expected a folder, or a .csv with the columns path and label")
-        return read_table(path, _required(prepare, path), classes)
-    if is_cifar_binary(path):
-        return read_cifar_binary(path, split)
-    if is_cifar_python(path):
-        return read_cifar_python(path, split)
-    if is_idx(path):
-        return read_idx(path, split)
-    if is_picture_folder(path / split):
-        return read_folder(path / split, _required(prepare, path), classes)
-    if is_picture_folder(path):
-        return read_folder(path, _required(prepare, path), classes)
-    raise DatasetError(
-        f"{path}: expected CIFAR batches (data_batch_1 or data_batch_1.bin), idx files "
-        "(train-images-idx3-ubyte), a folder of pictures a class, or a .csv; found none of these"
-    )
+    if split not in SPLITS:
+        raise DatasetError(f"{argument('split')} must be one of {', '.join(SPLITS)}, not {split!r}")
+    return open_collection(path, classes).read(split, prepare, skip_broken)
+
+
+def survey(path: Path, classes: Sequence[str] | None = None) -> Survey:
+    """Say what a path holds, before a picture is decoded: splits, classes and counts, and what is passed over.
+
+    Args:
+        path: as for ``read``.
+        classes: as for ``read``.
+
+    Raises:
+        DatasetError: as ``read``, but for pictures that are damaged.
+    """
+    return open_collection(path, classes).survey
 
 
 def has_splits(path: Path) -> bool:
-    """Whether the path tells training images from test images; a table or plain folder of pictures does not."""
+    """Whether the path tells training images from others; a table or folder of pictures need not.
+
+    Raises:
+        DatasetError: if it is a folder of pictures, or a table, that cannot be understood.
+    """
+    found = _found(path)
+    return found is not None and bool(found[1].open(found[0], None).survey.splits)
+
+
+def open_collection(path: Path, classes: Sequence[str] | None = None) -> Collection:
+    """Look through a path, and return what reads its splits.
+
+    Raises:
+        DatasetError: as ``survey``.
+    """
+    found = _found(path)
+    if found is not None:
+        return found[1].open(found[0], classes)
+    if not path.exists():
+        raise DatasetError(f"{path}: there is no such file or folder")
+    told = description(path)
+    if path.is_file():
+        raise DatasetError(
+            f"{path}: expected a folder, or a .csv with the columns path and label{told and f'; {told}'}"
+        )
+    raise DatasetError(
+        f"{path}: expected CIFAR batches (data_batch_1 or data_batch_1.bin), idx files "
+        f"(train-images-idx3-ubyte), a folder of pictures a class, or a .csv; {told or 'found none of these'}"
+    )
+
+
+def _found(path: Path) -> tuple[Path, Layout] | None:
+    """Return the layout of a path and where it is: there, or in the only folder below that has a known set's files."""
+    for layout in LAYOUTS:
+        if path.exists() and layout.recognises(path):
+            return path, layout
     if not path.is_dir():
-        return False
-    return not is_picture_folder(path) or any(is_picture_folder(path / split) for split in ("train", "test"))
-
-
-def _required(prepare: Prepare | None, path: Path) -> Prepare:
-    if prepare is None:
-        raise DatasetError(f"{path}: holds pictures, which need the preprocessing of a network")
-    return prepare
+        return None
+    places = below(path, LAYOUTS)
+    if len(places) > 1:
+        names = [place.relative_to(path).as_posix() for place, _ in places]
+        raise DatasetError(
+            f"{path}: holds several sets, {some(names)}; give the folder of the one that is meant"
+        )
+    return places[0] if places else None

@@ -86,18 +86,17 @@ class NewProject:
 def classes_of(images: Path) -> dict[str, int]:
     """Return the classes of a folder with one folder of pictures a class, sorted, each with its pictures' count.
 
-    A folder with ``train`` and ``test``, as ``bnncore train`` takes it, has the classes of both.
+    A folder with a folder a split, as ``bnncore train`` takes it, has the classes of all.
 
     Raises:
         DatasetError: if there is none.
     """
-    from bnncore.datasets.picture_folders import is_picture_folder, picture_folders
+    from bnncore.datasets.picture_folders import PictureFolders
 
-    splits = [each for each in (images / "train", images / "test") if is_picture_folder(each)]
     counts: dict[str, int] = {}
-    for folder in splits or [images]:
-        for name, pictures in picture_folders(folder).items():
-            counts[name] = counts.get(name, 0) + len(pictures)
+    for found in PictureFolders(images).survey.counts.values():
+        for name, pictures in found.items():
+            counts[name] = counts.get(name, 0) + pictures
     return dict(sorted(counts.items()))
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bnncore.datasets import DatasetError, has_splits, read
+from bnncore.datasets.splits import SPLITS
 from bnncore.errors import InputError
 from bnncore.pictures.decoding import open_image
 
@@ -168,3 +169,94 @@ def test_a_label_that_is_no_class_is_refused(table) -> None:
 def test_pictures_need_a_preprocessing(folder) -> None:
     with pytest.raises(DatasetError, match="preprocessing"):
         read(folder)
+
+
+def spoil(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_bytes(b"\xff\xd8\xff not a picture")
+
+
+def test_all_damaged_pictures_are_named_at_once(folder) -> None:
+    spoil(folder, "cat/b.jpg", "dog/a.jpg", "dog/c.png")
+    with pytest.raises(DatasetError, match="3 of 6 pictures cannot be read") as caught:
+        read(folder, prepare=prepare)
+    assert str(caught.value).index("'cat/b.jpg'") < str(caught.value).index("'dog/a.jpg'")
+    assert "skip_broken=" in str(caught.value)
+
+
+def test_of_very_many_damaged_pictures_the_first_are_named(folder) -> None:
+    spoil(folder, *(f"cat/{number:02}.jpg" for number in range(30)))
+    with pytest.raises(DatasetError, match=r"30 of 33 .* and 20 more") as caught:
+        read(folder, prepare=prepare)
+    assert "'cat/09.jpg'" in str(caught.value)
+    assert "'cat/10.jpg'" not in str(caught.value)
+
+
+def test_damaged_pictures_can_be_left_out_and_are_named(folder) -> None:
+    spoil(folder, "cat/b.jpg", "dog/a.jpg")
+    (folder / "dog" / "empty.jpg").write_bytes(b"")
+    data = read(folder, prepare=prepare, skip_broken=True)
+    assert content(data) == [("cat/30.png", 0, 30), ("dog/10.png", 1, 10), ("dog/20.png", 1, 20)]
+    assert data.skipped == ("cat/b.jpg", "dog/a.jpg", "dog/empty.jpg")
+
+
+def test_a_class_of_damaged_pictures_alone_is_refused(folder) -> None:
+    spoil(folder, "cat/30.png")
+    with pytest.raises(
+        DatasetError, match=r"none of the pictures of class 'cat' can be read, for example 'cat/30\.png'"
+    ):
+        read(folder, prepare=prepare, skip_broken=True)
+
+
+@pytest.mark.parametrize("column", ["split", "Set", "subset"])
+def test_a_table_may_have_splits(table, folder, column) -> None:
+    lines = [
+        f"path,label,{column}",
+        "cat/30.png,c,train",
+        "dog/10.png,d,Train",
+        "dog/20.png,d,valid",
+        "cat/30.png,c,test",
+    ]
+    path = folder / "labels.csv"
+    path.write_text("\n".join(lines))
+    assert has_splits(path)
+    shades = {split: sorted(read(path, split, prepare).images[:, 0, 0, 0].tolist()) for split in SPLITS}
+    assert shades == {"train": [10, 30], "validation": [20], "test": [30]}
+
+
+def test_a_split_that_is_none_is_named_with_the_line(table) -> None:
+    with pytest.raises(
+        DatasetError, match="line 3: expected train, validation or test in the column 'split', found '2'"
+    ):
+        table("path,label,split\ncat/30.png,c,train\ndog/10.png,d,2\n")
+
+
+def test_a_column_of_other_sets_says_nothing_of_splits(table) -> None:
+    assert len(table("path,label,set\ncat/30.png,c,1\ndog/10.png,d,2\n")) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "filename,class\ncat/30.png,c\n",
+        "Filename;Width;ClassId\ncat/30.png;8;c\n",
+        "file_name\tlabel\ncat/30.png\tc\n",
+        "Path , Label\n cat/30.png , c \n",
+        "path,label,class\ncat\\30.png,c,5\n",
+    ],
+)
+def test_tables_of_others_are_read(table, text) -> None:
+    data = table(text)
+    assert (data.classes, data.names) == (("c",), ("cat/30.png",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("filename,image,label\na,b,c\n", "which column is the path, 'filename', 'image'"),
+        ("label,pixel0,pixel1\n1,0,0\n", "a table of pixels is not read"),
+    ],
+)
+def test_tables_that_are_not_clear_are_refused(table, text, message) -> None:
+    with pytest.raises(DatasetError, match=message):
+        table(text)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bnncore.cli.output import count_up, json_option, print_json, remark, say, say_lines, table
+from bnncore.datasets.collection import Collection
 from bnncore.datasets.downloads import Progress
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.obtaining import Obtained, from_network, from_path
 from bnncore.datasets.publishers import PUBLISHED, PublishedFile, PublishedSet, published
+from bnncore.datasets.reading import open_collection
 
 __all__ = ["command"]
 
@@ -84,7 +87,8 @@ def _describe(known: PublishedSet, as_json: bool) -> None:
 
 
 def _report(known: PublishedSet, obtained: Obtained, as_json: bool) -> None:
-    splits = {split: _read(obtained.folder, split) for split in ("train", "test")}
+    collection = open_collection(obtained.folder)
+    splits = {split: _read(collection, split) for split in ("train", "test")}
     if not any(splits.values()):
         raise DatasetError(f"{obtained.folder}: neither split can be read")
     content: dict[str, Any] = {
@@ -104,19 +108,27 @@ def _report(known: PublishedSet, obtained: Obtained, as_json: bool) -> None:
     for split, expected in (("train", known.train), ("test", known.test)):
         found = content[split]
         note = "" if found == expected else f"; its publisher has {expected:,}"
-        say(f"{split:<8} {found:,} images{note}")
+        say(f"{split:<8} {found:,} images{note}{_a_class(splits[split])}")
     if content["classes"]:
         say(f"classes  {', '.join(content['classes'])}")
     say()
     say(f"To train on it: bnncore train {known.dataset} --data {obtained.folder}")
 
 
-def _read(folder: Path, split: Any) -> LabelledImages | None:
-    """Return a split, or None if the folder does not have it."""
-    from bnncore.datasets import read
+def _a_class(images: LabelledImages | None) -> str:
+    """Say how many there are of each class, in the few words that a line has."""
+    if images is None:
+        return ""
+    counts = Counter(images.labels.tolist()).values()
+    low, high = min(counts), max(counts)
+    each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"; {len(counts)} classes, {each} of each"
 
+
+def _read(collection: Collection, split: Any) -> LabelledImages | None:
+    """Return a split, or None if the folder does not have it."""
     try:
-        return read(folder, split)
+        return collection.read(split, None, False)
     except DatasetError as error:
         remark(f"{split}: {error}")
         return None

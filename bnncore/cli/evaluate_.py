@@ -12,7 +12,7 @@ import click
 
 from bnncore import BnnError
 from bnncore.cli.network_options import Asked, network_options
-from bnncore.cli.output import complain, json_option, print_json, remark, say, say_lines, table
+from bnncore.cli.output import complain, json_option, print_json, print_skipped, remark, say, say_lines, table
 from bnncore.cli.overwriting import overwrite_option
 from bnncore.files import check_place
 from bnncore.formats.evaluation import EVALUATION
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from bnncore.classifier import Classifier
-    from bnncore.datasets import LabelledImages
+    from bnncore.datasets import LabelledImages, Survey
     from bnncore.evaluation import Evaluation
 
 __all__ = ["command"]
@@ -38,7 +38,12 @@ _WRITTEN = ("confusion.png", "mistakes.png", EVALUATION)
     type=click.Path(exists=True, path_type=Path),
     help="Labelled images: CIFAR batches, MNIST files, a folder of pictures a class, or a CSV.",
 )
-@click.option("--split", default="test", show_default=True, type=click.Choice(["train", "test"]))
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    help="Which images; test, or validation if there is no test, if left out.",
+)
+@click.option("--skip-broken", is_flag=True, help="Go on without pictures that cannot be read.")
 @click.option("--last", type=click.IntRange(1), help="Only the last so many images of the split.")
 @network_options
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for pictures and JSON.")
@@ -48,6 +53,7 @@ def command(
     name: str,
     data: Path,
     split: Any,
+    skip_broken: bool,
     last: int | None,
     asked: Asked,
     out: Path | None,
@@ -62,19 +68,27 @@ def command(
     import numpy as np
 
     from bnncore import evaluation
-    from bnncore.datasets import read
+    from bnncore.datasets.reading import open_collection
+    from bnncore.datasets.surveys import summary_of
     from bnncore.formats.evaluation import evaluation_content
 
     if out is not None:
         for written in _WRITTEN:
             check_place(out / written, BnnError, overwrite=overwrite)
     with asked.open(name) as classifier:
+        collection = open_collection(data, classifier.classes)
+        split = split or _split(collection.survey)
         # Before the pictures: what a card cannot answer must not cost the figures.
         seen = _was_trained_on(classifier, split)
-        images = read(data, split, classifier.preprocess, classifier.classes)
+        # On standard error, as is the bar, so that a pipe gets the results alone.
+        for line in collection.survey.lines():
+            remark(line)
+        images = collection.read(split, classifier.preprocess, skip_broken)
+        if not collection.survey.counts:
+            remark(f"{split}: {summary_of(images)}")
+        print_skipped(images.skipped, remark)
         if last is not None:
             images = images.subset(np.arange(max(0, len(images) - last), len(images)))
-        # On standard error, so that a pipe gets the results alone.
         with click.progressbar(length=len(images), label="classifying", file=sys.stderr) as bar:
             found = evaluation.evaluate(classifier, images, bar.update)
         content = evaluation_content(
@@ -94,6 +108,14 @@ def command(
         raise fault
     if out is not None:
         (remark if as_json else say)(f"written: {out}/{', '.join(_WRITTEN)}")
+
+
+def _split(found: Survey) -> str:
+    """Return the split that tells how good a network is, as far as there is one, and say so if it is not the test."""
+    if "test" in found.splits or "validation" not in found.splits:
+        return "test"
+    remark("there is no test split: the validation split is measured")
+    return "validation"
 
 
 def _was_trained_on(classifier: Classifier, split: str) -> bool:

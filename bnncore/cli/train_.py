@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bnncore.cli.output import say
+from bnncore.cli.output import print_skipped, say
 from bnncore.interrupts import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -30,11 +31,16 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the images; the recipe's if left out.")
 @click.option("--batch-size", type=click.IntRange(2), help="Images a step; the recipe's if left out.")
 @click.option("--learning-rate", type=_POSITIVE, help="The recipe's if left out.")
-@click.option("--validation", type=click.IntRange(0), help="Images to hold back; the recipe's if left out.")
+@click.option(
+    "--validation",
+    type=click.IntRange(0),
+    help="Images to hold back; the recipe's if left out. None if the data have a validation split.",
+)
 @click.option("--minutes", type=_POSITIVE, help="End after this time instead of --epochs; not repeatable.")
 @click.option("--threads", type=click.IntRange(1), help="Of the processor; all if left out.")
 @click.option("--device", default="cpu", show_default=True, help="What computes: cpu, or cuda for a GPU.")
 @click.option("--folds", type=click.IntRange(2), help="Cross-validate with so many folds instead.")
+@click.option("--skip-broken", is_flag=True, help="Go on without pictures that cannot be read.")
 @click.option("--binparam", type=click.Path(path_type=Path), help="Also write a BNN-PYNQ parameter folder.")
 def command(
     name: str | None,
@@ -49,6 +55,7 @@ def command(
     minutes: float | None,
     threads: int | None,
     device: str,
+    skip_broken: bool,
     **changes: Any,
 ) -> None:
     """Train a network: that of the dataset NAME again, or one for your own pictures.
@@ -72,9 +79,11 @@ def command(
         )
     from bnncore.training import BarReporter, plan
 
-    run = plan(
-        _data(name, data, images, topology), out, recipe=recipe_file, seed=seed, binparam=binparam, **changes
-    )
+    source = _data(name, data, images, topology, skip_broken)
+    for line in source.survey.lines() if source.survey else ():
+        say(line)
+    run = plan(source, out, recipe=recipe_file, seed=seed, binparam=binparam, **changes)
+    _print_images(source, run.recipe.splits)
     bar = BarReporter()
     try:
         if folds is not None:
@@ -95,13 +104,26 @@ def command(
         click.get_current_context().exit(EXIT_INTERRUPTED)
 
 
-def _data(name: str | None, data: Path | None, images: Path | None, topology: str | None) -> TrainingData:
+def _data(
+    name: str | None, data: Path | None, images: Path | None, topology: str | None, skip_broken: bool
+) -> TrainingData:
     from bnncore.training import TrainingData
 
     if name is not None and data is not None:
-        return TrainingData.of_dataset(name, data, topology)
+        return TrainingData.of_dataset(name, data, topology, skip_broken=skip_broken)
     assert images is not None
-    return TrainingData.of_pictures(images, topology) if topology else TrainingData.of_pictures(images)
+    chosen = (topology,) if topology else ()
+    return TrainingData.of_pictures(images, *chosen, skip_broken=skip_broken)
+
+
+def _print_images(source: TrainingData, splits: Sequence[str]) -> None:
+    """Say of what was read what looking through it could not tell."""
+    from bnncore.datasets.surveys import summary_of
+
+    images = source.read((*splits, "validation"))
+    if source.survey is not None and not source.survey.counts:
+        say(f"{' and '.join(splits)}: {summary_of(images)}")
+    print_skipped(images.skipped, say)
 
 
 def _print_cross_validation(found: CrossValidation) -> None:

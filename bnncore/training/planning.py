@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bnnhw.network import Network
     from bnnhw.topology import Folding, Topology
 
+    from bnncore.datasets import LabelledImages
     from bnncore.training.results import CrossValidation, Outcome
 
 __all__ = ["Plan", "initial_network", "plan"]
@@ -95,7 +96,7 @@ class Plan:
 
         outcome = train(
             self.recipe,
-            self.data.read(self.recipe.splits),
+            self._images(),
             self.data.topology,
             self.folder,
             seed=self.seed,
@@ -140,7 +141,7 @@ class Plan:
 
         return cross_validate(
             self.recipe,
-            self.data.read(self.recipe.splits),
+            self._images(),
             self.data.topology,
             self.folder,
             folds=folds,
@@ -150,6 +151,16 @@ class Plan:
             device=device,
             reporter=reporter,
         )
+
+    def _images(self) -> LabelledImages:
+        """Return the images to train on, those to validate by at their end, where the trainer holds them back."""
+        images = self.data.read((*self.recipe.splits, "validation"))
+        own = self.data.validation
+        if own and own != self.recipe.validation:
+            raise BnnError(
+                f"the data have {own} pictures for validation, the plan has {self.recipe.validation}; plan again"
+            )
+        return images
 
     def _draw(self, outcome: Outcome, reporter: Reporter) -> None:
         from bnncore.training.curve import write_curve
@@ -196,14 +207,16 @@ def plan(
             leaves what the recipe says.
         batch_size: images a step.
         learning_rate: the peak.
-        validation: images to hold back.
+        validation: images to hold back. Data with a validation split of their own are validated by that, whatever
+            the recipe says, and none of their training images are held back; then it can only be left out.
         binparam: folder to write BNN-PYNQ's parameters to, too; it must not exist yet, but for one that this run
             wrote when it was stopped.
 
     Raises:
-        BnnError: if PyTorch is missing, the recipe cannot be read, is impossible or of another topology, or
-            ``out`` or ``binparam`` is taken or cannot be written, or no installed bitstream has a folding for the
-            topology.
+        BnnError: if PyTorch is missing, the recipe cannot be read, is impossible or of another topology,
+            the data cannot be trained on (as far as looking through them tells), ``validation`` is not that of
+            the data's own split, ``out`` or ``binparam`` is taken or cannot be written, or no installed bitstream has
+            a folding for the topology.
     """
     _require_torch()
     if seed is not None and (not isinstance(seed, int) or not 0 <= seed < _SEEDS):
@@ -213,7 +226,12 @@ def plan(
         _check_binparam(Path(binparam), folder, data.topology)
     _check_run(folder, data.topology)
     entry = _chosen(data, recipe)
-    given = {"batch_size": batch_size, "learning_rate": learning_rate, "validation": validation}
+    own = data.validation
+    if own and validation is not None and validation != own:
+        raise BnnError(
+            f"the data have a validation split of {own} pictures, which is used; leave {argument('validation')} out"
+        )
+    given = {"batch_size": batch_size, "learning_rate": learning_rate, "validation": own or validation}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         chosen = evolve(entry.recipe.lasting(entry.recipe.epochs if epochs is None else epochs), **changes)

@@ -16,7 +16,7 @@ from bnnhw.topology import Topology
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
 from bnncore.files import write_atomically
-from bnncore.formats.classes import CLASSES, classes_bytes
+from bnncore.formats.classes import CLASSES, check_classes, classes_bytes
 from bnncore.formats.npz import WEIGHTS, write_npz
 from bnncore.formats.provenance import Provenance
 from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, entry_digest, recipe_bytes
@@ -150,6 +150,9 @@ def train(
 
 
 def _checked_classes(data: LabelledImages, topology: Topology) -> int:
+    if data.classes:
+        # What cannot be written at the end need not be trained.
+        check_classes(data.classes, "classes")
     if data.images.shape[1:] != topology.input.shape:
         raise BnnError(
             f"the images are {list(data.images.shape[1:])}, topology {topology.name!r} sees "

@@ -13,6 +13,7 @@ from attrs import frozen
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.splits import Split
 from bnncore.datasets.surveys import Survey
+from bnncore.spelling import argument
 
 __all__ = ["Collection", "Layout", "Prepare", "missing_split"]
 
@@ -63,4 +64,5 @@ class Layout:
 def missing_split(path: Path, split: Split, found: Sequence[Split], hint: str = "") -> DatasetError:
     """Return the error for a split that is not there."""
     there = " and ".join(found) or "none"
-    return DatasetError(f"{path}: expected a {split} split, found {there}{hint}")
+    choice = f"; choose with {argument('split', found[0])}" if found and not hint else ""
+    return DatasetError(f"{path}: expected a {split} split, found {there}{hint or choice}")

@@ -11,7 +11,7 @@ from bnncore.datasets.collection import Layout, Prepare, missing_split
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.picture_reading import read_pictures
 from bnncore.datasets.picture_tree import PassedOverNames, has_pictures_below, look_through
-from bnncore.datasets.splits import Split
+from bnncore.datasets.splits import Split, split_of
 from bnncore.datasets.surveys import Survey
 
 __all__ = ["LAYOUT", "PictureFolders"]
@@ -36,6 +36,8 @@ class PictureFolders:
         if not tree.pictures and not tree.folders:
             raise DatasetError(f"{path}: expected one folder of pictures a class, found no picture")
         self._path = path
+        # Which may tell the classes of a split whose pictures lie in no folders, as GTSRB's Test.csv.
+        self._tables = {split_of(table.stem): table for table in sorted(path.glob("*.[cC][sS][vV]"))}
         parts = arrange(tree, known, passed)
         index = ClassIndex(path, "folder", [part.classes for part in parts], known)
         self._classes = index.classes
@@ -61,10 +63,11 @@ class PictureFolders:
         if part is None:
             raise missing_split(self._path, split, self.survey.splits)
         if not part.classes:
+            table = self._tables.get(split)
             raise DatasetError(
-                f"{self._path}: the {len(part.unlabelled)} pictures of {part.name!r} are in no folder of a class; "
-                f"make one folder a class, for example {part.name}/cat/1.jpg, or give a .csv with the columns path "
-                "and label"
+                f"{self._path}: the pictures of {part.name!r} ({len(part.unlabelled):,}) are in no folder of a class; "
+                f"make one folder a class, for example {part.name}/cat/1.jpg, or give "
+                f"{f'{table}, if it tells them' if table else 'a .csv with the columns path and label'}"
             )
         root = self._path if chosen is None else part.path
         return read_pictures(self._items[chosen], self._classes, root, prepare, skip_broken)

@@ -104,7 +104,7 @@ def look_through(root: Path, passed: PassedOverNames) -> Folder:
                 entries = sorted(found, key=lambda entry: entry.name)
         own = (status.st_dev, status.st_ino)
         if own in above or len(above) >= _DEEPEST:
-            passed.add("folders that lead back to themselves or lie too deep", folder)
+            passed.add("folder that leads back to itself, or too deep", folder)
             return Folder(path=folder, pictures=(), folders=())
         left[0] -= len(entries)
         if left[0] < 0:
@@ -125,7 +125,7 @@ def look_through(root: Path, passed: PassedOverNames) -> Folder:
                 if below.pictures or below.folders:
                     folders.append(below)
                 else:
-                    passed.add("folders without pictures", path)
+                    passed.add("folder without pictures", path)
             else:
                 pictures.append(path)
         return Folder(path=folder, pictures=tuple(pictures), folders=tuple(folders))
@@ -165,8 +165,8 @@ def _left_over(name: str) -> str | None:
 def _why_no_picture(path: Path, is_file: bool) -> str | None:
     # A pipe would be waited for, and a device never ends.
     if not is_file:
-        return "links to nothing" if path.is_symlink() else "no files on a disk"
+        return "link to nothing" if path.is_symlink() else "no file on a disk"
     try:
-        return None if is_picture(path) else "no pictures"
+        return None if is_picture(path) else "no picture"
     except OSError as error:
-        return f"that cannot be read ({error.strerror or error})"
+        return f"not readable: {error.strerror or error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ __all__ = ["has_splits", "open_collection", "read", "survey"]
 
 
 def read(
-    path: Path,
+    path: str | os.PathLike[str],
     split: Split = "train",
     prepare: Prepare | None = None,
     classes: Sequence[str] | None = None,
@@ -46,7 +47,7 @@ def read(
     return open_collection(path, classes).read(split, prepare, skip_broken)
 
 
-def survey(path: Path, classes: Sequence[str] | None = None) -> Survey:
+def survey(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> Survey:
     """Say what a path holds, before a picture is decoded: splits, classes and counts, and what is passed over.
 
     Args:
@@ -59,22 +60,23 @@ def survey(path: Path, classes: Sequence[str] | None = None) -> Survey:
     return open_collection(path, classes).survey
 
 
-def has_splits(path: Path) -> bool:
+def has_splits(path: str | os.PathLike[str]) -> bool:
     """Whether the path tells training images from others; a table or folder of pictures need not.
 
     Raises:
         DatasetError: if it is a folder of pictures, or a table, that cannot be understood.
     """
-    found = _found(path)
+    found = _found(Path(path))
     return found is not None and bool(found[1].open(found[0], None).survey.splits)
 
 
-def open_collection(path: Path, classes: Sequence[str] | None = None) -> Collection:
+def open_collection(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> Collection:
     """Look through a path, and return what reads its splits.
 
     Raises:
         DatasetError: as ``survey``.
     """
+    path = Path(path)
     found = _found(path)
     if found is not None:
         return found[1].open(found[0], classes)

@@ -23,7 +23,7 @@ class PassedOver:
     """Files or folders that are not used, for one reason.
 
     Attributes:
-        reason: in words that follow a number: ``hidden``, ``no pictures``.
+        reason: of one of them, for example ``hidden``, ``no picture``.
         names: relative to the path that was surveyed.
     """
 
@@ -65,9 +65,9 @@ class Survey:
                 lines.append(f"{start}{_summary(self.counts[split])}")
             if self.unlabelled.get(split):
                 lines.append(f"{start}{_pictures(self.unlabelled[split])} that no class is known of, not used")
-        if self.passed_over:
-            parts = (f"{len(each.names):,} {each.reason} ({some(each.names)})" for each in self.passed_over)
-            lines.append(f"passed over: {', '.join(parts)}")
+        lines += [
+            f"passed over, {each.reason}: {len(each.names):,} ({some(each.names)})" for each in self.passed_over
+        ]
         return [*lines, *(f"note: {note}" for note in self.notes)]
 
     def __str__(self) -> str:
@@ -87,7 +87,8 @@ def _summary(counts: Mapping[str, int]) -> str:
         return total
     classes = f"{len(counts)} class{'es' if len(counts) != 1 else ''}"
     if len(counts) > _LISTED:
-        return f"{total} of {classes}, {min(counts.values()):,} to {max(counts.values()):,} a class"
+        low, high = min(counts.values()), max(counts.values())
+        return f"{total} of {classes}, {f'{low:,}' if low == high else f'{low:,} to {high:,}'} a class"
     return f"{total} of {classes}: {', '.join(f'{name} ({count:,})' for name, count in counts.items())}"
 
 

@@ -16,7 +16,7 @@ from bnnhw.topology import Topology
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
 from bnncore.files import write_atomically
-from bnncore.formats.classes import CLASSES, check_classes, classes_bytes
+from bnncore.formats.classes import CLASSES, check_classes, class_name, classes_bytes
 from bnncore.formats.npz import WEIGHTS, write_npz
 from bnncore.formats.provenance import Provenance
 from bnncore.formats.recipe import RECIPE, Recipe, RecipeEntry, entry_digest, recipe_bytes
@@ -78,6 +78,9 @@ def train(
         if threads < 1:
             raise BnnError(f"threads must be a whole number from 1 up, not {threads!r}")
         torch.set_num_threads(threads)
+    if data.classes:
+        # What cannot be written at the end need not be trained.
+        data = data.named(check_classes(map(class_name, data.classes), "classes"))
     classes = _checked_classes(data, topology)
     if isinstance(recipe.initial, Recipe):
         reporter.note("training the network to start from")
@@ -150,9 +153,6 @@ def train(
 
 
 def _checked_classes(data: LabelledImages, topology: Topology) -> int:
-    if data.classes:
-        # What cannot be written at the end need not be trained.
-        check_classes(data.classes, "classes")
     if data.images.shape[1:] != topology.input.shape:
         raise BnnError(
             f"the images are {list(data.images.shape[1:])}, topology {topology.name!r} sees "

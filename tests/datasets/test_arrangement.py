@@ -78,8 +78,14 @@ def test_what_lies_beside_the_splits_is_passed_over_and_said(look) -> None:
 
 def test_a_split_without_classes_cannot_be_read(look, tmp_path) -> None:
     look("train/cat/1.png", "train/dog/1.png", "test/1.png")
-    with pytest.raises(DatasetError, match=r"the 1 pictures of 'test' are in no folder of a class; make one"):
+    with pytest.raises(
+        DatasetError, match=r"the pictures of 'test' \(1\) are in no folder of a class; make one"
+    ):
         read(tmp_path / "photos", "test", prepare)
+    (tmp_path / "photos" / "Test.csv").write_text("Width,ClassId,Path\n4,cat,test/1.png\n")
+    with pytest.raises(DatasetError, match=r"or give .*Test\.csv, if it tells them"):
+        read(tmp_path / "photos", "test", prepare)
+    assert len(read(tmp_path / "photos" / "Test.csv", "test", prepare)) == 1
 
 
 @pytest.mark.parametrize("inner", ["", "train/", "images/"])
@@ -204,10 +210,10 @@ def test_pictures_are_known_by_content_and_the_rest_is_counted(look, tmp_path) -
     assert {each.reason: each.names for each in found.passed_over} == {
         "hidden": (".trash", "cat/.DS_Store", "dog/._c.png"),
         "of the system": ("__MACOSX", "cat/Thumbs.db", "desktop.ini"),
-        "no pictures": ("dog/notes.txt", "fox/film.mp4", "labels.json"),
-        "folders without pictures": ("fox",),
+        "no picture": ("dog/notes.txt", "fox/film.mp4", "labels.json"),
+        "folder without pictures": ("fox",),
     }
-    assert "1 folders without pictures ('fox')" in str(found)
+    assert "passed over, folder without pictures: 1 ('fox')" in str(found)
 
 
 def test_circles_of_links_end(look, tmp_path) -> None:

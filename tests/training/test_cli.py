@@ -466,3 +466,56 @@ def test_a_bnn_pynq_folder_of_another_network_is_refused_before_training(bnn, ph
     assert code == 1
     assert "no accelerator for 'tiny'" in err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def split_photos(photos: Path, tmp_path: Path) -> Path:
+    """Return the pictures as a training and a validation split, and something beside them."""
+    (tmp_path / "all").mkdir()
+    photos.rename(tmp_path / "all" / "Training_Set")
+    for name, shade in (("dark", 40), ("light", 200)):
+        (tmp_path / "all" / "val" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (shade,) * 3).save(tmp_path / "all" / "val" / name / "0.png")
+    (tmp_path / "all" / "Training_Set" / "dark" / "notes.txt").write_text("words")
+    return tmp_path / "all"
+
+
+def test_what_was_found_is_printed_before_training(bnn, split_photos, plugin, tmp_path) -> None:
+    out = bnn("train", "--images", split_photos, "--topology", "tiny", "--out", tmp_path / "mine", *QUICK)[1]
+    assert out.splitlines()[:3] == [
+        "train: 32 pictures of 2 classes: dark (16), light (16)",
+        "validation: 2 pictures of 2 classes: dark (1), light (1)",
+        "passed over, no picture: 1 ('Training_Set/dark/notes.txt')",
+    ]
+    metrics = json.loads((tmp_path / "mine" / "metrics.json").read_text())
+    assert metrics["epochs"][0]["validation_accuracy"] is not None
+
+
+def test_evaluate_finds_the_split_that_training_left_and_says_which(bnn, split_photos, plugin) -> None:
+    arguments = ("evaluate", "shades", "--data", split_photos, "--backend", "numpy", "--json")
+    code, out, err = bnn(*arguments)
+    assert code == 0
+    assert (json.loads(out)["split"], json.loads(out)["samples"]) == ("validation", 2)
+    assert "there is no test split: the validation split is measured" in err
+    assert json.loads(bnn(*arguments, "--split", "train")[1])["samples"] == 32
+    code, _, err = bnn(*arguments, "--split", "test")
+    assert code == 1
+    assert "expected a test split, found train and validation; choose with --split train" in err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_broken_pictures_are_named_and_can_be_left_out(bnn, photos, plugin, tmp_path, command) -> None:
+    for name in ("a.jpg", "b.png"):
+        (photos / "dark" / name).write_bytes(b"")
+    arguments: tuple[Any, ...] = {
+        "train": ("train", "--images", photos, "--topology", "tiny", "--out", tmp_path / "mine", *QUICK),
+        "evaluate": ("evaluate", "shades", "--data", photos, "--backend", "numpy"),
+    }[command]
+    code, _, err = bnn(*arguments)
+    assert code == 1
+    assert "2 of 34 pictures cannot be read ('dark/a.jpg'" in err
+    assert "--skip-broken" in err
+    assert not (tmp_path / "mine").exists()
+    code, out, err = bnn(*arguments, "--skip-broken")
+    assert code == 0
+    assert "2 that cannot be read: 'dark/a.jpg', 'dark/b.png'" in out + err

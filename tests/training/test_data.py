@@ -100,7 +100,7 @@ def test_damaged_pictures_can_be_left_out(photos, tmp_path) -> None:
     assert data.read(("train", "validation")).skipped == ("dark/bad.jpg", "dark/0.png")
 
 
-@pytest.mark.parametrize("classes", [("a", "a"), ("a", "b\x1b[31m"), ("a", " ")])
+@pytest.mark.parametrize("classes", [("a", "a"), ("a", "\u00a0a "), ("a", "b\x1b[31m"), ("a", " ")])
 def test_names_that_cannot_be_written_are_refused_before_anything_is(tmp_path, classes) -> None:
     images = LabelledImages(images=np.zeros((40, 8, 8, 3), np.uint8), labels=np.arange(40) % 2, classes=classes)
     run = plan(TrainingData.of_images(images, TINY), tmp_path / "run", recipe=QUICK)

@@ -83,7 +83,9 @@ def _inner(folder: Folder, known: set[str]) -> Folder:
     while not folder.pictures and len(folder.folders) == 1:
         (only,) = folder.folders
         repeats = only.name.casefold() == folder.name.casefold()
-        wraps = len(set(splits_of_siblings([each.name for each in only.folders]).values())) > 1
+        names = [each.name for each in only.folders]
+        wraps = len(set(splits_of_siblings(names).values())) > 1
+        wraps = wraps or (len(names) == 1 and is_filler(names[0]) and bool(only.folders[0].folders))
         if class_name(only.name) in known or not (repeats or wraps or is_filler(only.name)):
             break
         folder = only
@@ -108,9 +110,8 @@ def _splits(root: Folder, known: set[str]) -> dict[str, Split]:
     labelled = any(_holds_classes(folder) for folder in root.folders if folder.name in found)
     if others and not (labelled and len(set(found.values())) > 1):
         raise DatasetError(
-            f"{root.path}: the folders {some(list(found))} are called like splits of the data, those beside them, "
-            f"{some(others)}, are not; put all classes into a folder a split (train/, val/, test/), or rename what is "
-            "a class"
+            f"{root.path}: found {some(list(found))}, called like a split of the data, beside {some(others)}, which is "
+            "not; put all classes into a folder a split (train/, val/, test/), or rename what is a class"
         )
     if not labelled:
         raise DatasetError(
@@ -172,9 +173,27 @@ def _unsplit(root: Folder, known: set[str], passed: PassedOverNames) -> list[Par
                 f"{root.path}: all pictures are below {only.name!r}, which would be the only class; if the folders "
                 f"in it are the classes, give {only.path}"
             )
+    _check_numbered_folders(root)
     for path in root.pictures:
         passed.add(_STRAY, path)
     return [Part(split=None, name=root.name, path=root.path, classes=_classes(root))]
+
+
+def _check_numbered_folders(root: Folder) -> None:
+    """Refuse folders that are numbered and all hold the same folders: folds, or people, of the classes in them."""
+    names = [folder.name for folder in root.folders]
+    within = {tuple(below.name for below in folder.folders) for folder in root.folders}
+    stems = {name.rstrip("0123456789").casefold() for name in names}
+    numbered = len(stems) == 1 and all(name[-1].isdigit() for name in names)
+    if len(names) < 2 or len(within) > 1 or not numbered or any(folder.pictures for folder in root.folders):
+        return
+    (inner,) = within
+    # Years of pictures, though, are no classes of numbered things.
+    if len(inner) > 1 and not all(name.isdigit() for name in inner):
+        raise DatasetError(
+            f"{root.path}: each of {some(names)} holds {some(inner)}: which are the classes? Put the pictures of a "
+            "class into one folder, and parts of the data, if they are, into train/, val/ and test/"
+        )
 
 
 def _split_classes(root: Folder, within: Mapping[str, Mapping[str, Split]]) -> list[Part]:

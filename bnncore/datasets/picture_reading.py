@@ -14,10 +14,31 @@ from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.errors import BnnError
 from bnncore.spelling import argument
 
-__all__ = ["read_pictures"]
+__all__ = ["BrokenPictures", "read_pictures"]
 
 # Broken pictures that a message names with the reason; of the others it says how many.
 _NAMED = 10
+
+
+class BrokenPictures(DatasetError):
+    """Pictures that cannot be read, all of those that were to be.
+
+    Attributes:
+        root: the folder that they are shown relative to.
+        broken: path and reason of each.
+        count: how many were to be read.
+    """
+
+    def __init__(self, root: Path, broken: Sequence[tuple[Path, str]], count: int) -> None:
+        super().__init__(_complaint(sorted(broken), count, root))
+        self.root, self.broken, self.count = root, tuple(broken), count
+
+    @classmethod
+    def together(cls, root: Path, errors: Sequence[BrokenPictures]) -> BrokenPictures:
+        """Return one error for several splits."""
+        return cls(
+            root, [each for error in errors for each in error.broken], sum(error.count for error in errors)
+        )
 
 
 def read_pictures(
@@ -37,7 +58,8 @@ def read_pictures(
         skip_broken: go on without pictures that cannot be read.
 
     Raises:
-        DatasetError: naming the pictures that cannot be read with the reason, or a class of which none can be.
+        BrokenPictures: naming those that cannot be read, with the reasons.
+        DatasetError: if of a class none can be read, or the pictures differ in size after preprocessing.
     """
     if prepare is None:
         raise DatasetError(f"{root}: holds pictures, which need the preprocessing of a network")
@@ -62,7 +84,7 @@ def read_pictures(
         read.append((path, label))
     broken.sort()
     if broken and not skip_broken:
-        raise DatasetError(_complaint(broken, len(items), root))
+        raise BrokenPictures(root, broken, len(items))
     lost = sorted({label for _, label in items} - {label for _, label in read})
     if lost:
         raise DatasetError(

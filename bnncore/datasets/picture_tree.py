@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from attrs import frozen
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.surveys import PassedOver
 from bnncore.files import reading
-from bnncore.pictures.signatures import is_picture
+from bnncore.pictures.signatures import SUFFIXES, is_picture
 
 __all__ = ["Folder", "PassedOverNames", "has_pictures_below", "look_through"]
 
@@ -32,8 +33,9 @@ _SYSTEM = frozenset(
 )
 _DEEPEST = 16
 _MOST_FILES = 2_000_000
-# Of files before the first picture, as many as it takes to say that a path is no folder of pictures.
-_MOST_LOOKED_AT = 10_000
+# As much as it takes to say that a path is no folder of pictures.
+_MOST_FOLDERS = 10_000
+_LOOKED_INTO = 100
 
 
 @frozen(kw_only=True)
@@ -134,17 +136,18 @@ def look_through(root: Path, passed: PassedOverNames) -> Folder:
 
 
 def has_pictures_below(root: Path) -> bool:
-    """Whether there is a picture in or below a folder: quickly, so not in the depths of a disk."""
-    looked_at = 0
-    for folder, folders, files in os.walk(root):
+    """Whether there is a picture in or below a folder: quickly, so not in the depths of a disk.
+
+    Of files whose names say nothing the first of each folder are looked into: there may be a million of other things.
+    """
+    for folder, folders, files in itertools.islice(os.walk(root), _MOST_FOLDERS):
         folders[:] = sorted(name for name in folders if _left_over(name) is None)
-        for name in files:
+        names = sorted(name for name in files if _left_over(name) is None)
+        telling = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+        for name in itertools.chain(telling, names[:_LOOKED_INTO]):
             path = Path(folder, name)
-            if _left_over(name) is None and _why_no_picture(path, _asked(path.is_file)) is None:
+            if _why_no_picture(path, _asked(path.is_file)) is None:
                 return True
-            looked_at += 1
-        if looked_at > _MOST_LOOKED_AT:
-            break
     return False
 
 

@@ -163,7 +163,14 @@ class TrainingData:
     @property
     def _source(self) -> _Source:
         if self._opened is None:
-            self._opened = self._open()
+            opened = self._open()
+            count, outputs = len(opened.survey.classes) if opened.survey else 0, self.topology.outputs
+            if count > outputs:
+                raise BnnError(
+                    f"topology {self.topology.name!r} has {outputs} outputs, {count} classes do not fit; "
+                    "choose a topology with more outputs"
+                )
+            self._opened = opened
         return self._opened
 
 
@@ -221,7 +228,11 @@ class _OfPath:
         # Pictures that are not split must not come twice.
         there = self.survey.splits
         chosen = [split for split in splits if split != "validation" or split in there or len(splits) == 1]
-        parts = [self._read(split) for split in (chosen if there else chosen[:1])]
+        chosen = chosen if there else chosen[:1]
+        # All that will be trained on, so that what is broken is told at once.
+        together = ("train", "validation") if {"train", "validation"} & set(chosen) else ()
+        self._load([*chosen, *(split for split in together if split in there and split not in chosen)])
+        parts = [self._parts[split] for split in chosen]
         whole = joined(parts)
         # What was read is not kept twice.
         ends = np.cumsum([len(part) for part in parts])
@@ -229,15 +240,25 @@ class _OfPath:
             self._parts[split] = evolve(part, images=whole.images[end - len(part) : end])
         return whole
 
-    def _read(self, split: str) -> LabelledImages:
-        if split not in self._parts:
+    def _load(self, splits: Sequence[str]) -> None:
+        from bnncore.datasets.picture_reading import BrokenPictures
+
+        errors: list[BrokenPictures] = []
+        for split in splits:
+            if split in self._parts:
+                continue
             known: Split = split  # type: ignore[assignment]  # the recipe checked it
-            data = self._collection.read(known, self._prepare, self._skip_broken)
+            try:
+                data = self._collection.read(known, self._prepare, self._skip_broken)
+            except BrokenPictures as error:
+                errors.append(error)
+                continue
             if self._classes is not None:
                 self._check_names(data.classes, self._classes)
                 data = data.named(self._classes)
             self._parts[split] = data
-        return self._parts[split]
+        if errors:
+            raise BrokenPictures.together(self._path, errors)
 
     def _check_names(self, found: tuple[str, ...], expected: tuple[str, ...]) -> None:
         from bnncore.formats.classes import class_name

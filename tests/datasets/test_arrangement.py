@@ -120,11 +120,11 @@ def test_classes_may_hold_the_splits(look) -> None:
         # Railways, or a split?
         (
             ("train/1.png", "bus/1.png"),
-            "'train' are called like splits of the data, those beside them, 'bus', are not",
+            "found 'train', called like a split of the data, beside 'bus', which is not; put",
         ),
-        (("train/cat/1.png", "train/dog/1.png", "cat/1.png"), "called like splits"),
+        (("train/cat/1.png", "train/dog/1.png", "cat/1.png"), "called like a split"),
         (("train/1.png", "test/1.png"), "'test', 'train' are in no folder of a class"),
-        (("train/1.png", "test/1.png", "Meta/1.png"), "called like splits"),
+        (("train/1.png", "test/1.png", "Meta/1.png"), "called like a split"),
         (
             ("Train/cat/1.png", "train/cat/1.png", "test/cat/1.png"),
             "'Train' and 'train' are both the train split",
@@ -133,6 +133,11 @@ def test_classes_may_hold_the_splits(look) -> None:
         (("train/cat/test/1.png", "train/dog/1.png"), "cat/test is called like a split"),
         (("images/cat/1.png", "images/dog/1.png", "masks/1.png"), "is 'images' a class, as 'masks'"),
         (("101_Objects/cat/1.png", "101_Objects/dog/1.png"), "would be the only class; .* give .*101_Objects"),
+        (
+            ("fold1/cat/1.png", "fold1/dog/1.png", "fold2/cat/2.png", "fold2/dog/2.png"),
+            "each of 'fold1', 'fold2' holds",
+        ),
+        (("00/palm/1.png", "00/fist/1.png", "01/palm/1.png", "01/fist/1.png"), "which are the classes?"),
         (("1.png", "2.png"), "in no folder of a class"),
     ],
 )
@@ -147,10 +152,19 @@ def test_a_network_that_knows_trains_finds_them(look) -> None:
     assert counts(found) == {None: {"bus": 1, "train": 1}}
 
 
+def test_years_in_numbered_classes_are_no_classes(look) -> None:
+    found = look("7/2023/1.png", "7/2024/1.png", "8/2023/1.png", "8/2024/1.png")
+    assert counts(found) == {None: {"7": 2, "8": 2}}
+
+
 @pytest.mark.parametrize("wrapper", ["photos", "dataset", "chest"])
 def test_a_folder_that_only_wraps_is_opened(look, wrapper) -> None:
     found = look(f"{wrapper}/train/cat/1.png", f"{wrapper}/train/dog/1.png", f"{wrapper}/test/cat/1.png")
     assert counts(found) == {"train": BOTH, "test": {"cat": 1}}
+
+
+def test_what_wraps_the_folder_of_images_is_opened(look) -> None:
+    assert counts(look("food-101/images/cat/1.png", "food-101/images/dog/1.png")) == {None: BOTH}
 
 
 def test_a_class_that_a_split_does_not_have_is_said(look, tmp_path) -> None:
@@ -214,6 +228,15 @@ def test_pictures_are_known_by_content_and_the_rest_is_counted(look, tmp_path) -
         "folder without pictures": ("fox",),
     }
     assert "passed over, folder without pictures: 1 ('fox')" in str(found)
+
+
+def test_pictures_are_found_behind_many_other_things(look, tmp_path) -> None:
+    (tmp_path / "photos" / "Annotations").mkdir(parents=True)
+    for number in range(300):
+        (tmp_path / "photos" / "Annotations" / f"{number}.xml").write_text("<a/>")
+    found = look("cat/1.png", "dog/no suffix")
+    assert counts(found) == {None: BOTH}
+    assert "passed over, no picture: 300 ('Annotations/0.xml', " in str(found)
 
 
 def test_circles_of_links_end(look, tmp_path) -> None:

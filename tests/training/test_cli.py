@@ -518,4 +518,4 @@ def test_broken_pictures_are_named_and_can_be_left_out(bnn, photos, plugin, tmp_
     assert not (tmp_path / "mine").exists()
     code, out, err = bnn(*arguments, "--skip-broken")
     assert code == 0
-    assert "2 that cannot be read: 'dark/a.jpg', 'dark/b.png'" in out + err
+    assert "skipped, cannot be read: 2 ('dark/a.jpg', 'dark/b.png')" in out + err

@@ -91,13 +91,24 @@ def test_a_dataset_has_its_classes_whatever_the_splits_hold(photos) -> None:
 def test_damaged_pictures_can_be_left_out(photos, tmp_path) -> None:
     (photos / "Train" / "dark" / "bad.jpg").write_bytes(b"")
     (photos / "valid" / "dark" / "0.png").write_bytes(b"")
-    with pytest.raises(DatasetError, match=r"0\.png: .*skip_broken="):
+    # Those of both splits at once.
+    with pytest.raises(
+        DatasetError, match=r"2 of 23 .*'Train/dark/bad\.jpg'.*'valid/dark/0\.png'.*skip_broken="
+    ):
         plan(TrainingData.of_pictures(photos, TINY), recipe=QUICK)
     data = TrainingData.of_pictures(photos, TINY, skip_broken=True)
     run = plan(data, tmp_path / "run", recipe=QUICK)
     assert run.recipe.validation == 5
     run.train(threads=1)
     assert data.read(("train", "validation")).skipped == ("dark/bad.jpg", "dark/0.png")
+
+
+def test_more_classes_than_outputs_are_refused_before_a_picture_is_read(tmp_path) -> None:
+    for label in "abcde":
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        (tmp_path / "photos" / label / "1.jpg").write_bytes(b"")
+    with pytest.raises(BnnError, match="has 4 outputs, 5 classes do not fit"):
+        plan(TrainingData.of_pictures(tmp_path / "photos", TINY), recipe=QUICK)
 
 
 @pytest.mark.parametrize("classes", [("a", "a"), ("a", "\u00a0a "), ("a", "b\x1b[31m"), ("a", " ")])

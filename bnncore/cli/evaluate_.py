@@ -12,7 +12,7 @@ import click
 
 from bnncore import BnnError
 from bnncore.cli.network_options import Asked, network_options
-from bnncore.cli.output import complain, json_option, print_json, print_skipped, remark, say, say_lines, table
+from bnncore.cli.output import complain, json_option, print_json, remark, say, say_lines, table
 from bnncore.cli.overwriting import overwrite_option
 from bnncore.files import check_place
 from bnncore.formats.evaluation import EVALUATION
@@ -69,7 +69,7 @@ def command(
 
     from bnncore import evaluation
     from bnncore.datasets.reading import open_collection
-    from bnncore.datasets.surveys import summary_of
+    from bnncore.datasets.surveys import lines_of
     from bnncore.formats.evaluation import evaluation_content
 
     if out is not None:
@@ -84,9 +84,8 @@ def command(
         for line in collection.survey.lines():
             remark(line)
         images = collection.read(split, classifier.preprocess, skip_broken)
-        if not collection.survey.counts:
-            remark(f"{split}: {summary_of(images)}")
-        print_skipped(images.skipped, remark)
+        for line in lines_of(images, split, collection.survey):
+            remark(line)
         if last is not None:
             images = images.subset(np.arange(max(0, len(images) - last), len(images)))
         with click.progressbar(length=len(images), label="classifying", file=sys.stderr) as bar:

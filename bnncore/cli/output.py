@@ -26,7 +26,6 @@ __all__ = [
     "finding_line",
     "json_option",
     "print_json",
-    "print_skipped",
     "remark",
     "say",
     "say_lines",
@@ -81,14 +80,6 @@ def print_json(content: Any) -> None:
 def finding_line(finding: Finding) -> str:
     """Return a finding as one line for people."""
     return f"{_MARKS[finding.state]}{finding.subject}: {finding.text}"
-
-
-def print_skipped(names: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Say which pictures were left out because they cannot be read."""
-    from bnncore.formats.listing import some
-
-    if names:
-        tell(f"skipped, cannot be read: {len(names):,} ({some(names)})")
 
 
 def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bnncore.cli.output import print_skipped, say
+from bnncore.cli.output import say
 from bnncore.interrupts import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
+    from bnncore.datasets import Survey
     from bnncore.training import CrossValidation, TrainingData
 
 __all__ = ["command"]
@@ -80,10 +80,8 @@ def command(
     from bnncore.training import BarReporter, plan
 
     source = _data(name, data, images, topology, skip_broken)
-    for line in source.survey.lines() if source.survey else ():
-        say(line)
+    source.when_surveyed = _print_survey
     run = plan(source, out, recipe=recipe_file, seed=seed, binparam=binparam, **changes)
-    _print_images(source, run.recipe.splits)
     bar = BarReporter()
     try:
         if folds is not None:
@@ -116,14 +114,9 @@ def _data(
     return TrainingData.of_pictures(images, *chosen, skip_broken=skip_broken)
 
 
-def _print_images(source: TrainingData, splits: Sequence[str]) -> None:
-    """Say of what was read what looking through it could not tell."""
-    from bnncore.datasets.surveys import summary_of
-
-    images = source.read((*splits, "validation"))
-    if source.survey is not None and not source.survey.counts:
-        say(f"{' and '.join(splits)}: {summary_of(images)}")
-    print_skipped(images.skipped, say)
+def _print_survey(found: Survey) -> None:
+    for line in found.lines():
+        say(line)
 
 
 def _print_cross_validation(found: CrossValidation) -> None:

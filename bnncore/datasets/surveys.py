@@ -12,7 +12,7 @@ from bnncore.datasets.labelled import LabelledImages
 from bnncore.datasets.splits import SPLITS, Split
 from bnncore.formats.listing import some
 
-__all__ = ["PassedOver", "Survey", "summary_of"]
+__all__ = ["PassedOver", "Survey", "lines_of"]
 
 # Classes that are listed by name; of more, the smallest and the largest number are said.
 _LISTED = 10
@@ -74,11 +74,22 @@ class Survey:
         return "\n".join([f"{self.path}: {self.layout}", *self.lines()])
 
 
-def summary_of(images: LabelledImages) -> str:
-    """Return what was read in the words of a survey, which need not know the classes of what it did not read."""
-    found = Counter(images.labels.tolist())
-    names = images.classes or tuple(str(label) for label in range(max(found, default=0) + 1))
-    return _summary({names[label]: found[label] for label in sorted(found)})
+def lines_of(images: LabelledImages, what: str, found: Survey | None) -> list[str]:
+    """Return in lines for people what the survey before did not know: counts that only reading tells, and what was skipped.
+
+    Args:
+        images: that were read.
+        what: they are called, for example the split.
+        found: the survey; None if there was none.
+    """
+    lines = []
+    if found is not None and not found.counts:
+        labels = Counter(images.labels.tolist())
+        names = images.classes or tuple(str(label) for label in range(max(labels, default=0) + 1))
+        lines.append(f"{what}: {_summary({names[label]: labels[label] for label in sorted(labels)})}")
+    if images.skipped:
+        lines.append(f"skipped, cannot be read: {len(images.skipped):,} ({some(images.skipped)})")
+    return lines
 
 
 def _summary(counts: Mapping[str, int]) -> str:

@@ -34,6 +34,8 @@ class TrainingData:
         name: what they are called: the dataset, or the folder or table of the pictures.
         dataset: the dataset whose images they are; None for classes of one's own.
         preprocessing: how pictures become these images, which the weights record; None where that is not known.
+        when_surveyed: called with the survey once the path was looked through, before a picture is read; None for
+            nobody.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class TrainingData:
         self.topology, self.name, self.dataset = topology, name, dataset
         self.preprocessing: Preprocessing | None = preprocessing
         self._open, self._path = source, path
+        self.when_surveyed: Callable[[Survey], None] | None = None
         self._opened: _Source | None = None
         self._last: tuple[tuple[str, ...], LabelledImages] | None = None
 
@@ -171,6 +174,8 @@ class TrainingData:
                     "choose a topology with more outputs"
                 )
             self._opened = opened
+            if self.when_surveyed is not None and opened.survey is not None:
+                self.when_surveyed(opened.survey)
         return self._opened
 
 

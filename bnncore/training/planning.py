@@ -96,7 +96,7 @@ class Plan:
 
         outcome = train(
             self.recipe,
-            self._images(),
+            self._images(reporter or Reporter()),
             self.data.topology,
             self.folder,
             seed=self.seed,
@@ -141,7 +141,7 @@ class Plan:
 
         return cross_validate(
             self.recipe,
-            self._images(),
+            self._images(reporter or Reporter()),
             self.data.topology,
             self.folder,
             folds=folds,
@@ -152,7 +152,7 @@ class Plan:
             reporter=reporter,
         )
 
-    def _images(self) -> LabelledImages:
+    def _images(self, reporter: Reporter) -> LabelledImages:
         """Return the images to train on, those to validate by at their end, where the trainer holds them back."""
         images = self.data.read((*self.recipe.splits, "validation"))
         own = self.data.validation
@@ -160,6 +160,10 @@ class Plan:
             raise BnnError(
                 f"the data have {own} pictures for validation, the plan has {self.recipe.validation}; plan again"
             )
+        from bnncore.datasets.surveys import lines_of
+
+        for line in lines_of(images, " and ".join(self.recipe.splits), self.data.survey):
+            reporter.note(line)
         return images
 
     def _draw(self, outcome: Outcome, reporter: Reporter) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from bnncore.datasets.labelled import DatasetError
 from bnncore.formats.classes import class_name, name_fault
 from bnncore.formats.listing import some
+from bnncore.plain_text import shown
 
 __all__ = ["ClassIndex", "checked_names"]
 
@@ -40,7 +41,7 @@ class ClassIndex:
         for name in sorted({name for names in parts for name in names}):
             if (fault := name_fault(name)) is not None:
                 raise DatasetError(
-                    f"{path}: the {what} {name!r} {fault}; rename it to what a class can be called"
+                    f"{path}: the {what} {shown(name)} {fault}; rename it to what a class can be called"
                 )
             written.setdefault(class_name(name), set()).add(name)
         self.notes = [f"{some(sorted(names))} are one class" for names in written.values() if len(names) > 1]
@@ -88,7 +89,7 @@ def checked_names(path: Path, names: Sequence[str]) -> tuple[str, ...]:
     first: dict[str, int] = {}
     for number, name in enumerate(names):
         if (fault := name_fault(name)) is not None:
-            raise DatasetError(f"{path}: the name of class {number}, {name!r}, {fault}")
+            raise DatasetError(f"{path}: the name of class {number}, {shown(name)}, {fault}")
         if (form := class_name(name)) in first:
             raise DatasetError(
                 f"{path}: classes {first[form]} and {number} have one name, {name!r}; give each its own"

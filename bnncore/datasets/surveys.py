@@ -75,7 +75,7 @@ class Survey:
 
 
 def lines_of(images: LabelledImages, what: str, found: Survey | None) -> list[str]:
-    """Return in lines for people what the survey before did not know: counts that only reading tells, and what was skipped.
+    """Return in lines for people what only reading tells: counts that the survey does not have, and what was skipped.
 
     Args:
         images: that were read.

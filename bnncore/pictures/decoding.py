@@ -93,7 +93,7 @@ def open_image(source: Source, *, upright: bool = True, jpeg_side: int | None = 
             raise InputError(f"{where}: floating-point pixels have no fixed range; convert to 8 bits first")
         eight = deep.eight_bits(image, data, where)
         return _upright(image, eight, len(data), where) if upright and not plain else eight
-    except InputError:
+    except (InputError, Warning):
         raise
     # Decoders raise all sorts on hostile data: OSError, SyntaxError, ValueError, struct.error, …
     except Exception as error:

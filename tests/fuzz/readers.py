@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -112,8 +113,6 @@ def _idx(data: bytes, folder: Path) -> object:
 
 
 def _old_idx(data: bytes, folder: Path) -> object:
-    import warnings
-
     from bnncore.compat.oldfiles import read_idx3
 
     with warnings.catch_warnings():
@@ -123,16 +122,16 @@ def _old_idx(data: bytes, folder: Path) -> object:
 
 def _cifar(data: bytes, folder: Path) -> None:
     from bnncore.compat.oldfiles import read_cifar
-    from bnncore.datasets.cifar import read_cifar_binary
+    from bnncore.datasets import read
 
-    read_cifar_binary(_put(data, folder, "data_batch_1.bin").parent, "train")
+    read(_put(data, folder, "data_batch_1.bin").parent)
     read_cifar(folder / "data_batch_1.bin")
 
 
 def _pickle(data: bytes, folder: Path) -> object:
-    from bnncore.datasets.cifar import read_cifar_python
+    from bnncore.datasets import read
 
-    return read_cifar_python(_put(data, folder, "data_batch_1").parent, "train")
+    return read(_put(data, folder, "data_batch_1").parent)
 
 
 def _archive(data: bytes, folder: Path) -> None:
@@ -148,11 +147,11 @@ def _archive(data: bytes, folder: Path) -> None:
 
 
 def _table(data: bytes, folder: Path) -> object:
-    from bnncore.datasets.picture_folders import read_table
+    from bnncore.datasets import read
 
     for name in ("a.png", "b,b.png"):
         (folder / name).write_bytes(b"")
-    return read_table(_put(data, folder, "t.csv"), lambda path: np.zeros((2, 2), np.uint8))
+    return read(_put(data, folder, "t.csv"), prepare=lambda path: np.zeros((2, 2), np.uint8))
 
 
 def _picture(data: bytes, folder: Path) -> object:
@@ -162,7 +161,9 @@ def _picture(data: bytes, folder: Path) -> object:
     from bnncore.records import Preprocessing
 
     given = Input(height=32, width=32, channels=3)
-    return Pipeline(Preprocessing.default(given), given)(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of pictures whose depth is a guess.
+        return Pipeline(Preprocessing.default(given), given)(data)
 
 
 def _checkpoint(data: bytes, folder: Path) -> object:

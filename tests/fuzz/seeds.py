@@ -163,7 +163,7 @@ def _archives() -> tuple[bytes, ...]:
 def _tables() -> tuple[bytes, ...]:
     return (
         b'path,label\na.png,cat\n"b,b.png",dog\n',
-        "\ufeffpath,label,split\r\na.png,Kürbis,test\r\n".encode(),
+        "\ufeffpath,label,split\r\na.png,Kürbis,train\r\n".encode(),
     )
 
 

@@ -99,13 +99,17 @@ def load_classifier(
     if (place / WEIGHTS).is_file():
         # What training leaves.
         place /= WEIGHTS
-    if place.is_dir():
-        network, names = _load_directory(registry, place, wanted, classes)
-        provenance = Provenance()
-    elif place.exists():
-        network, names, provenance = _load_file(place, wanted, classes)
-    else:
-        raise ParameterError(f"{place}: expected an .npz file or a binparam directory, found nothing there")
+    try:
+        if place.is_dir():
+            network, names = _load_directory(registry, place, wanted, classes)
+            provenance = Provenance()
+        elif place.exists():
+            network, names, provenance = _load_file(place, wanted, classes)
+        else:
+            raise ParameterError(f"{place}: expected an .npz file or a binparam directory, found nothing there")
+    except (ParameterError, AmbiguousError) as error:
+        _say_what_else_it_is(place, error)
+        raise
     prepared = preprocessing or _recorded(registry, place, provenance, network.topology)
     contents = Contents(
         name=place.stem if place.is_file() else "/".join(_absolute(place).parts[-2:]),
@@ -119,6 +123,18 @@ def load_classifier(
         provenance=lambda: provenance,
     )
     return Classifier(contents, registry, options)
+
+
+def _say_what_else_it_is(place: Path, error: Exception) -> None:
+    """Raise a better error than the given one if the file or folder is of a kind that ``load`` does not read."""
+    from bnncore.importing.recognition import recognise
+
+    kind = recognise(place)
+    if kind is not None and not kind.ours:
+        raise ParameterError(
+            f"{place}: expected parameters of bnncore (.npz) or a binparam directory, found {kind.name}; "
+            f"{kind.way.format(path=place)}"
+        ) from error
 
 
 def _once(function: Callable[[], Value]) -> Callable[[], Value]:

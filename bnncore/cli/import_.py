@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bnncore import registry
 from bnncore.cli.output import say
 from bnncore.cli.overwriting import overwrite_option
 
@@ -13,43 +14,66 @@ __all__ = ["command"]
 
 
 @click.command("import")
-@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--precision",
     type=click.Choice(["W1A1", "W1A2", "W2A2"]),
-    help="Of a Brevitas checkpoint, which does not say it.",
+    help="Bits of weights and activations, which only a QONNX graph says itself; without it, those that the "
+    "file's name says, as in lfcW1A1.npz or mnist-1w-2a.npz.",
+)
+@click.option(
+    "--topology",
+    help="An installed topology: which network an .npz of Lasagne's parameters is, if not LFC or CNV.",
+)
+@click.option(
+    "--pooling",
+    type=click.Choice(["sums", "activations"]),
+    default="sums",
+    show_default=True,
+    help="What Lasagne's pools were over: sums, as in BNN-PYNQ's cnv.py, or activations.",
 )
 @click.option("--classes", type=click.Path(exists=True, path_type=Path), help="A classes.txt to put in.")
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write."
 )
 @overwrite_option
-def command(model: Path, precision: str | None, classes: Path | None, out: Path, overwrite: bool) -> None:
+def command(
+    model: Path,
+    precision: str | None,
+    topology: str | None,
+    pooling: str,
+    classes: Path | None,
+    out: Path,
+    overwrite: bool,
+) -> None:
     """Turn a network that was trained elsewhere into integer parameters, exactly.
 
-    MODEL is a checkpoint of Brevitas' BNN-PYNQ models (.pth, .tar; needs PyTorch and --precision), or a QONNX
-    graph (.onnx; needs the package onnx). What has no exact equal is refused, with the reason.
+    MODEL is an .npz that the training of BNN-PYNQ or BinaryNet wrote (Lasagne's parameters), a checkpoint of Brevitas'
+    BNN-PYNQ models (.pth, .tar, .safetensors), or a QONNX graph (.onnx; needs the package onnx). Which it is shows
+    in the file. What has no exact equal is refused, with the reason.
 
     \b
-    bnncore import cnv_1w1a.pth --precision W1A1 --out cnv.npz
+    bnncore import mnist_parameters.npz --precision W1A1 --out mnist.npz
+    bnncore import cnv_1w1a.pth --out cnv.npz
     bnncore import model.onnx --classes classes.txt --out model.npz
     """  # noqa: D301  # click's mark is a backspace
     from bnncore.errors import ParameterError
     from bnncore.files import check_place
     from bnncore.formats.classes import read_classes
     from bnncore.formats.npz import write_npz
+    from bnncore.importing.trained import PrecisionMissing, read_trained
 
     check_place(out, ParameterError, overwrite=overwrite)
-    if model.suffix.lower() == ".onnx":
-        from bnncore.importing.qonnx import read_qonnx
-
-        network = read_qonnx(model)
-    else:
-        if precision is None:
-            raise click.UsageError("--precision is missing: a checkpoint does not say its bit widths")
-        from bnncore.importing.brevitas import read_brevitas
-
-        network = read_brevitas(model, precision)
-    topology = network.topology
-    write_npz(out, network, read_classes(classes, topology.outputs) if classes else None)
-    say(f"{out}: {topology.name} ({topology.precision}), {topology.weights:,} weights")
+    wanted = registry.topology(topology) if topology else None
+    try:
+        network = read_trained(model, precision, wanted, pooling="sums" if pooling == "sums" else "activations")
+    except PrecisionMissing as error:
+        raise click.UsageError(str(error)) from error
+    made = network.topology
+    write_npz(out, network, read_classes(classes, made.outputs) if classes else None)
+    say(f"{out}: {made.name} ({made.precision}), {made.weights:,} weights")
+    sees = made.input
+    say(
+        f"It sees pictures of {sees.width}x{sees.height}, {'RGB' if sees.channels == 3 else f'{sees.channels} channel'}, "
+        f"of {sees.bits} bit{'s' if sees.bits > 1 else ''} a value"
+    )

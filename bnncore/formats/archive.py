@@ -61,8 +61,12 @@ class Archive:
         if not low <= size <= high:
             raise ParameterError(f"{self._place(name)}: expected {low} to {high} bytes, found {size}")
 
-    def array(self, name: str) -> npt.NDArray[Any]:
+    def array(self, name: str, *, any_order: bool = False) -> npt.NDArray[Any]:
         """Return an array of plain numbers in C order, never more than the member declares.
+
+        Args:
+            name: of the array.
+            any_order: take one in Fortran's order as well.
 
         Raises:
             ParameterError: naming the member.
@@ -80,7 +84,7 @@ class Archive:
         # Beside ValueError, numpy lets through what Python's parser raises: TokenError, RecursionError, …
         except Exception as error:
             raise ParameterError(f"{self._place(name)}: expected a .npy array: {brief(error)}") from error
-        if dtype.kind not in "buif" or (fortran and len(shape) > 1):
+        if dtype.kind not in "buif" or (fortran and len(shape) > 1 and not any_order):
             raise ParameterError(f"{self._place(name)}: expected plain numbers in C order, found {dtype}")
         start = stream.tell()
         if min(shape, default=1) < 0 or len(data) - start != math.prod(shape) * dtype.itemsize:
@@ -88,7 +92,15 @@ class Archive:
                 f"{self._place(name)}: the header declares {dtype} {list(shape)}, which does not have the size "
                 f"of the {len(data) - start} bytes that follow"
             )
-        return np.frombuffer(data, dtype, offset=start).reshape(shape)
+        return np.frombuffer(data, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
+
+    def content(self, name: str) -> bytes:
+        """Return a member's bytes, never more than it declares.
+
+        Raises:
+            ParameterError: naming the member.
+        """
+        return self._unpacked(name)
 
     def _unpacked(self, name: str) -> bytes:
         """Return a member's bytes; zip's CRC is checked at their end."""

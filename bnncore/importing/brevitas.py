@@ -8,7 +8,6 @@ neither bit widths nor the epsilon of the normalisation: the caller says the wid
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,17 @@ from attrs import frozen
 from bnnhw.network import Network
 from bnnhw.topology import Input
 
-from bnncore.errors import BnnError
-from bnncore.extras import missing_extra
-from bnncore.files import unreadable
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
+from bnncore.importing.precision import parse_precision
+from bnncore.importing.recognition import recognise
+from bnncore.importing.state_dicts import plain_names
+from bnncore.importing.tensors import read_checkpoint, read_safetensors
 from bnncore.thresholds.absorb import AffineStep
 
 __all__ = ["from_state_dict", "read_brevitas"]
 
 Array = npt.NDArray[Any]
 
-_PRECISION = re.compile(r"W([12])A([12])")
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -65,48 +64,25 @@ _FC = _Family(
 
 
 def read_brevitas(path: Path, precision: str) -> Network:
-    """Read a checkpoint file that PyTorch wrote: a state dict, or a dictionary with ``state_dict``.
+    """Read a checkpoint file that PyTorch wrote, or a file of safetensors, without PyTorch.
 
     Only tensors and plain containers are read; nothing in the file is run.
 
     Args:
-        path: ``.pth`` or ``.tar``.
+        path: ``.pth``, ``.tar`` and so on, with a state dict under one of the usual keys, or ``.safetensors``.
         precision: as in ``from_state_dict``.
 
     Raises:
-        BnnError: if the file cannot be read, or PyTorch is not installed.
-        ImportRefused: see ``from_state_dict``.
+        BnnError: if the file cannot be read.
+        ImportRefused: see ``from_state_dict``, and if an entry is no plain tensor.
     """
+    kind = recognise(path)
+    read = read_safetensors if kind is not None and kind.reader == "safetensors" else read_checkpoint
+    state = read(path)
     try:
-        import torch
-    except ImportError as error:
-        raise missing_extra("reading a checkpoint", "PyTorch", "train") from error
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise BnnError(unreadable(path, error)) from error
-    # A damaged archive raises nearly anything.
-    except Exception as error:
-        raise BnnError(f"{path}: expected a checkpoint of PyTorch, holding tensors only: {error}") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise BnnError(f"{path}: expected a state dict: names and tensors")
-    try:
-        return from_state_dict({name: _numbers(name, value) for name, value in state.items()}, precision)
+        return from_state_dict(state, precision)
     except ImportRefused as error:
         raise ImportRefused(f"{path}: {error}") from error
-
-
-def _numbers(name: object, value: Any) -> Array:
-    """Return a tensor's exact values: float64 holds those of bfloat16, which NumPy has not, and of float32."""
-    try:
-        if not value.is_complex():
-            numbers: Array = value.detach().double().numpy()
-            return numbers
-    # Sparse, quantised, or without values.
-    except (RuntimeError, TypeError) as error:
-        raise ImportRefused(f"the entry {name!r}: expected a plain tensor of real numbers: {error}") from error
-    raise ImportRefused(f"the entry {name!r}: expected real numbers, found complex ones")
 
 
 def from_state_dict(state: Mapping[str, Array], precision: str) -> Network:
@@ -123,15 +99,11 @@ def from_state_dict(state: Mapping[str, Array], precision: str) -> Network:
         ImportRefused: if it is neither CNV nor LFC, has entries that these do not have, numbers that are not
             finite, or pixels of two bits (LFC W1A2), for which there is no input here.
     """
-    match = _PRECISION.fullmatch(precision)
-    if match is None:
-        raise ImportRefused(f"expected a precision such as W1A1, found {precision!r}")
-    weight_bits, activation_bits = int(match[1]), int(match[2])
+    weight_bits, activation_bits = parse_precision(precision)
     for name in state:
         if not isinstance(name, str):
             raise ImportRefused(f"expected the names of tensors as keys, found {name!r}")
-    # Training on several devices prefixes every name.
-    entries = {name.removeprefix("module."): np.asarray(value) for name, value in state.items()}
+    entries = {name: np.asarray(value) for name, value in plain_names(state).items()}
     family = _CNV if any(name.startswith("conv_features.") for name in entries) else _FC
     if family is _FC and activation_bits == 2:
         raise ImportRefused(

@@ -205,10 +205,9 @@ def test_other_contents_are_refused_with_the_reason(tmp_path, content, message) 
     assert "odd.pth" in str(caught.value)
 
 
-def test_without_pytorch_the_command_says_what_to_install(tmp_path, monkeypatch, capsys) -> None:
-    (tmp_path / "x.pth").write_bytes(b"")
+def test_a_checkpoint_is_read_without_pytorch(lfc_state, tmp_path, monkeypatch, capsys) -> None:
+    torch.save({name: torch.from_numpy(value) for name, value in lfc_state().items()}, tmp_path / "x.pth")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(SystemExit) as stopped:
         main(["import", str(tmp_path / "x.pth"), "--precision", "W1A1", "--out", str(tmp_path / "x.npz")])
-    assert stopped.value.code == 1
-    assert "pip install 'bnncore[train]'" in capsys.readouterr().err
+    assert stopped.value.code == 0, capsys.readouterr().err

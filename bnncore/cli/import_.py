@@ -72,8 +72,6 @@ def command(
     made = network.topology
     write_npz(out, network, read_classes(classes, made.outputs) if classes else None)
     say(f"{out}: {made.name} ({made.precision}), {made.weights:,} weights")
-    sees = made.input
-    say(
-        f"It sees pictures of {sees.width}x{sees.height}, {'RGB' if sees.channels == 3 else f'{sees.channels} channel'}, "
-        f"of {sees.bits} bit{'s' if sees.bits > 1 else ''} a value"
-    )
+    given = made.input
+    colours = "RGB" if given.channels == 3 else "grey" if given.channels == 1 else f"{given.channels} channels"
+    say(f"Pictures: {given.width}x{given.height}, {colours}, {given.bits} bit{'s'[: given.bits > 1]} a value")

@@ -24,7 +24,7 @@ __all__ = ["ChainLayer", "ImportRefused", "Scaling", "Step", "build_network", "q
 
 
 # Each takes fractions of some thousand digits at worst; BinaryNet's largest network has 12,298.
-_MOST_NEURONS = 2**16
+_MOST_NEURONS = 2**14
 
 
 class ImportRefused(BnnError):

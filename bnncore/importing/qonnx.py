@@ -3,11 +3,15 @@
 A graph is read as a chain: pixels are brought to -1 to 1 and quantised; each layer is a ``Conv``, ``Gemm`` or
 ``MatMul`` with constant quantised weights, a ``BatchNormalization``, a ``Quant`` or ``BipolarQuant``, and
 perhaps ``MaxPool``; the last layer is followed by a scale and shift for all classes. Anything else is refused.
+
+A graph may say much in few bytes: a constant may be in another file, or be repeated along a new axis a thousand
+million times. Sizes are held against the bytes of the file before anything is made of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,15 @@ __all__ = ["read_qonnx"]
 Array = npt.NDArray[Any]
 
 _LIMIT = 2**29
+# Brevitas' CNV has some hundred nodes and constants.
+_MOST_NODES = 10_000
+_MOST_ATTRIBUTES = 20
+_MOST_DIMENSIONS = 8
+# What may be computed from constants: some arrays, and for each byte of the file so many.
+_ALWAYS = 2**22
+_TIMES = 4
+# By the numbers of TensorProto.DataType: bytes of one number. What is not here has no place in these networks.
+_WIDTHS = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 # Nodes that compute the shape of a flattened map; the map itself is what matters.
 _SHAPES = frozenset({"Shape", "Gather", "Unsqueeze", "Concat", "Slice", "Cast"})
 # What Brevitas' exporter leaves to compute from constants: the deviation under the scores.
@@ -59,20 +72,21 @@ def read_qonnx(path: Path) -> Network:
     try:
         # Weights in other files are not followed: they could be anywhere.
         model = onnx.load_model_from_string(data)
-    # protobuf's own errors
+    # protobuf's own errors, which say nothing to a user
     except Exception as error:
-        raise BnnError(f"{path}: expected an ONNX model: {error}") from error
+        raise BnnError(
+            f"{path}: expected an ONNX model, found none, or a damaged one; export it again"
+        ) from error
     try:
-        return _Reader(model.graph).network(path.stem)
+        return _Reader(model, len(data)).network(path.stem)
     except ImportRefused as error:
         raise ImportRefused(f"{path}: {error}") from error
-    except BnnError:
-        raise
+    except BnnError as error:
+        raise BnnError(f"{path}: {error}") from error
     # A node without its inputs or attributes, or a tensor that does not fit its shape.
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BnnError(
-            f"{path}: expected a valid ONNX model, found a malformed node or tensor "
-            f"({type(error).__name__}: {error}); export it again"
+            f"{path}: expected a valid ONNX model, found a malformed node or tensor; export it again"
         ) from error
 
 
@@ -91,15 +105,11 @@ class _Open:
 class _Reader:
     """Follow the data through a graph, node by node."""
 
-    def __init__(self, graph: Any) -> None:
-        from onnx import TensorProto, numpy_helper
-
-        for tensor in graph.initializer:
-            if tensor.data_location == TensorProto.EXTERNAL:
-                raise ImportRefused(f"the weights {tensor.name!r} are in another file; save the model in one")
-        self._constants: dict[str, Array] = {
-            tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
-        }
+    def __init__(self, model: Any, size: int) -> None:
+        graph = model.graph
+        _check_extent(model)
+        self._left = _ALWAYS + _TIMES * size
+        self._constants: dict[str, Array] = {tensor.name: _numbers(tensor) for tensor in graph.initializer}
         inputs = [each for each in graph.input if each.name not in self._constants]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise ImportRefused(
@@ -120,7 +130,7 @@ class _Reader:
         if self._data != self._output or not self._layers or self._input_bits is None:
             raise ImportRefused("the input does not reach the output through layers that are known here")
         if len(self._shape) != 4:
-            raise ImportRefused(f"expected an input [N, channels, height, width], found {self._shape}")
+            raise ImportRefused(f"expected an input [N, channels, height, width], found {self._shape[:8]}")
         given = Input(
             height=self._shape[2], width=self._shape[3], channels=self._shape[1], bits=self._input_bits
         )
@@ -153,23 +163,35 @@ class _Reader:
             return
         if node.op_type in _ARITHMETIC and all(name in self._constants for name in node.input):
             first, second = (self._constants[name] for name in node.input)
+            self._spend(8 * prod(np.broadcast_shapes(first.shape, second.shape)))
             # What is not finite is refused where it is used.
             with np.errstate(all="ignore"):
                 self._constants[node.output[0]] = _ARITHMETIC[node.op_type](first, second)
             return
         if node.op_type not in handlers:
-            raise ImportRefused(f"the node {node.op_type} has no equal in an integer network")
+            raise ImportRefused(f"the node {_kind(node)} has no equal in an integer network")
         handlers[node.op_type](node)
+
+    def _spend(self, size: int) -> None:
+        """Refuse to make arrays of many times the bytes that the file has."""
+        self._left -= size
+        if self._left < 0:
+            raise ImportRefused("its constants grow to many times the size of the file")
 
     def _advance(self, node: Any) -> None:
         if node.input[0] != self._data:
-            raise ImportRefused(f"the node {node.op_type} takes {node.input[0]!r}: the graph is no chain")
+            raise ImportRefused(f"the node {_kind(node)} takes {_shown(node.input[0])}: the graph is no chain")
         self._data = node.output[0]
 
     def _constant(self, node: Any) -> None:
-        from onnx import numpy_helper
-
-        self._constants[node.output[0]] = numpy_helper.to_array(_attributes(node)["value"])
+        attributes = _attributes(node)
+        if "value" in attributes:
+            value = _numbers(attributes["value"])
+        else:
+            (name,) = set(attributes) & {"value_float", "value_floats", "value_int", "value_ints"}
+            value = np.asarray(attributes[name], np.float32 if "float" in name else np.int64)
+        self._spend(value.nbytes)
+        self._constants[node.output[0]] = value
 
     def _transpose(self, node: Any) -> None:
         if node.input[0] not in self._constants:
@@ -180,7 +202,7 @@ class _Reader:
     def _scalar(self, node: Any, name: str) -> float:
         value = self._constants.get(name)
         if value is None or value.size != 1:
-            raise ImportRefused(f"the node {node.op_type} takes {name!r}, expected one constant number")
+            raise ImportRefused(f"the node {_kind(node)} takes {_shown(name)}, expected one constant number")
         return float(value.reshape(()))
 
     def _quant(self, node: Any) -> None:
@@ -207,8 +229,9 @@ class _Reader:
                 raise ImportRefused(
                     f"weights of {bits} bits with scale {scale}; expected 1 or 2 bits and scale 1"
                 )
+            self._spend(self._constants[node.input[0]].size)
             self._constants[node.output[0]] = quantized(
-                self._constants[node.input[0]], bits, f"the weights {node.input[0]!r}"
+                self._constants[node.input[0]], bits, f"the weights {_shown(node.input[0])}"
             )
             return
         self._advance(node)
@@ -250,14 +273,16 @@ class _Reader:
         self._advance(node)
         weights = self._constants.get(node.input[1])
         if weights is None or len(node.input) > 2:
-            raise ImportRefused(f"the node {node.op_type} must have constant weights and no bias")
+            raise ImportRefused(f"the node {_kind(node)} must have constant weights and no bias")
         expected = 4 if node.op_type == "Conv" else 2
         if weights.ndim != expected:
             raise ImportRefused(
-                f"the weights {node.input[1]!r} have {weights.ndim} dimensions, expected {expected} in a {node.op_type}"
+                f"the weights {_shown(node.input[1])} have {weights.ndim} dimensions, expected {expected} in a "
+                f"{_kind(node)}"
             )
+        self._spend(weights.size)
         if not np.isin(weights, (-1, 0, 1)).all():
-            raise ImportRefused(f"the weights {node.input[1]!r} are not quantised to -1, 0 and +1")
+            raise ImportRefused(f"the weights {_shown(node.input[1])} are not quantised to -1, 0 and +1")
         attributes = _attributes(node)
         stride = padding = 0
         if node.op_type == "Conv":
@@ -278,7 +303,7 @@ class _Reader:
         """Refuse what was multiplied or added before this node: no later node makes up for it."""
         if (self._slope, self._shift) != (1.0, 0.0):
             raise ImportRefused(
-                f"values are taken times {self._slope:g} plus {self._shift:g} before the node {node.op_type}; "
+                f"values are taken times {self._slope:g} plus {self._shift:g} before the node {_kind(node)}; "
                 "Mul, Div, Add and Sub have an equal only before the pixels are quantised and after the last layer"
             )
 
@@ -309,17 +334,87 @@ class _Reader:
         """Follow a number that is added to all values, or multiplies all: at either end of the chain only."""
         first, second = node.input
         if self._data not in (first, second):
-            raise ImportRefused(f"the node {node.op_type} joins two branches: the graph is no chain")
+            raise ImportRefused(f"the node {_kind(node)} joins two branches: the graph is no chain")
         number = self._scalar(node, second if first == self._data else first)
         number_first = second == self._data and node.op_type in ("Sub", "Div")
         if number_first or (self._layers and self._layers[-1].norm is not None) or not np.isfinite(number):
-            raise ImportRefused(f"the node {node.op_type} between layers has no equal in an integer network")
+            raise ImportRefused(f"the node {_kind(node)} between layers has no equal in an integer network")
         if node.op_type in ("Mul", "Div"):
             factor = number if node.op_type == "Mul" else 1 / number if number else float("inf")
             self._slope, self._shift = self._slope * factor, self._shift * factor
         else:
             self._shift += number if node.op_type == "Add" else -number
         self._data = node.output[0]
+
+
+def _check_extent(model: Any) -> None:
+    """Refuse what is not in this file, and what no chain of layers needs, before any of it is looked at."""
+    graph = model.graph
+    for what, count in (
+        ("nodes", len(graph.node)),
+        ("constants", len(graph.initializer)),
+        ("inputs", len(graph.input)),
+    ):
+        if count > _MOST_NODES:
+            raise ImportRefused(f"{count} {what}; graphs of up to {_MOST_NODES} are read")
+    if len(model.functions) or len(model.training_info):
+        raise ImportRefused("functions or training inside the model; only a graph of plain nodes is read")
+    if len(graph.sparse_initializer):
+        raise ImportRefused("sparse weights; only plain ones are read")
+    for tensor in graph.initializer:
+        _check_location(tensor)
+    for node in graph.node:
+        if len(node.attribute) > _MOST_ATTRIBUTES:
+            raise ImportRefused(
+                f"a node of {len(node.attribute)} attributes; up to {_MOST_ATTRIBUTES} are read"
+            )
+        for attribute in node.attribute:
+            inner = attribute.HasField("g") or attribute.HasField("sparse_tensor") or attribute.ref_attr_name
+            if inner or len(attribute.graphs) or len(attribute.tensors) or len(attribute.sparse_tensors):
+                raise ImportRefused(
+                    f"the node {_kind(node)} holds a graph or sparse tensors; only plain nodes are read"
+                )
+            if attribute.HasField("t"):
+                _check_location(attribute.t)
+
+
+def _check_location(tensor: Any) -> None:
+    if tensor.data_location or len(tensor.external_data):
+        raise ImportRefused(f"the weights {_shown(tensor.name)} are in another file; save the model in one")
+
+
+def _numbers(tensor: Any) -> Array:
+    """Return a tensor's numbers, of which there are as many in the file as its shape says."""
+    from onnx import numpy_helper
+
+    _check_location(tensor)
+    width = _WIDTHS.get(tensor.data_type)
+    if width is None or tensor.HasField("segment") or len(tensor.dims) > _MOST_DIMENSIONS:
+        raise ImportRefused(
+            f"the tensor {_shown(tensor.name)}: expected plain numbers of at most {_MOST_DIMENSIONS} dimensions"
+        )
+    typed = max(
+        map(
+            len,
+            (tensor.float_data, tensor.int32_data, tensor.int64_data, tensor.double_data, tensor.uint64_data),
+        )
+    )
+    there = len(tensor.raw_data) / width if tensor.HasField("raw_data") else typed
+    if min(tensor.dims, default=0) < 0 or prod(tensor.dims) != there:
+        raise ValueError("a tensor that does not fit its shape")
+    array: Array = numpy_helper.to_array(tensor)
+    return array
+
+
+def _shown(name: str) -> str:
+    """Return a name of the file's own, quoted, and cut if it is long."""
+    return repr(name if len(name) <= 60 else f"{name[:60]}…")
+
+
+def _kind(node: Any) -> str:
+    """Return the name of a node's operator, quoted if it is none that an operator has."""
+    kind: str = node.op_type
+    return kind if kind.isidentifier() and len(kind) < 60 else _shown(kind)
 
 
 def _closed(layer: _Open) -> ChainLayer:
@@ -347,5 +442,5 @@ def _attributes(node: Any) -> dict[str, Any]:
 def _same(node: Any, values: Any) -> int:
     """Return the one value that an attribute has in every direction."""
     if len(set(values)) != 1:
-        raise ImportRefused(f"the node {node.op_type} differs between directions: {list(values)}")
+        raise ImportRefused(f"the node {_kind(node)} differs between directions: {list(values[:8])}")
     return int(values[0])

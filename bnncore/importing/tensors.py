@@ -109,10 +109,14 @@ def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float64]]:
             header = json.loads(data[8 : 8 + size])
             entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
             tensors, pieces = {}, {}
+            left = len(data) - 8 - size
             for name, entry in entries.items():
                 first, end = entry["data_offsets"]
                 if not 0 <= first <= end <= len(data) - 8 - size:
                     raise ValueError("beyond the end")
+                left -= end - first
+                if left < 0:
+                    raise ValueError("several tensors in one place")
                 shape = tuple(entry["shape"])
                 if not all(isinstance(side, int) and 0 <= side < 2**40 for side in shape):
                     raise ValueError("no shape")

@@ -57,8 +57,8 @@ def read_trained(
     precision = precision or (topology.precision if topology else precision_in_name(path))
     if precision is None:
         raise PrecisionMissing(
-            f"{argument('precision')} is missing: the weights in {path} are real numbers, which do not say how many bits "
-            f"they and the activations have in the network; choose one of {', '.join(PRECISIONS)}"
+            f"{argument('precision')} is missing: the weights in {path} are real numbers, which do not say how "
+            f"many bits they and the activations have in the network; choose one of {', '.join(PRECISIONS)}"
         )
     if kind.reader == "lasagne":
         from bnncore.importing.lasagne import read_lasagne

@@ -18,6 +18,7 @@ from attrs import frozen
 from bnnhw.network import Network
 from bnnhw.topology import Input
 
+from bnncore.formats.listing import shown
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.importing.precision import parse_precision
 from bnncore.importing.recognition import recognise
@@ -102,7 +103,7 @@ def from_state_dict(state: Mapping[str, Array], precision: str) -> Network:
     weight_bits, activation_bits = parse_precision(precision)
     for name in state:
         if not isinstance(name, str):
-            raise ImportRefused(f"expected the names of tensors as keys, found {name!r}")
+            raise ImportRefused(f"expected the names of tensors as keys, found {shown(name)}")
     entries = {name: np.asarray(value) for name, value in plain_names(state).items()}
     family = _CNV if any(name.startswith("conv_features.") for name in entries) else _FC
     if family is _FC and activation_bits == 2:
@@ -125,7 +126,9 @@ def _modules(family: _Family, entries: Mapping[str, Array]) -> list[tuple[str, i
     for name, value in entries.items():
         parts = name.split(".")
         if len(parts) != 3 or parts[0] not in family.lists or not parts[1].isdecimal():
-            raise ImportRefused(f"the entry {name!r} belongs to no CNV or LFC of Brevitas' bnn_pynq examples")
+            raise ImportRefused(
+                f"the entry {shown(name)} belongs to no CNV or LFC of Brevitas' bnn_pynq examples"
+            )
         modules.setdefault((family.lists.index(parts[0]), int(parts[1])), {})[parts[2]] = value
     return [(family.lists[place], number, modules[place, number]) for place, number in sorted(modules)]
 

@@ -24,6 +24,7 @@ from bnnhw.topology import Input
 from bnncore.errors import BnnError
 from bnncore.extras import missing_extra
 from bnncore.files import read_limited
+from bnncore.formats.listing import shown
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.thresholds.absorb import AffineStep
 
@@ -180,7 +181,7 @@ class _Reader:
 
     def _advance(self, node: Any) -> None:
         if node.input[0] != self._data:
-            raise ImportRefused(f"the node {_kind(node)} takes {_shown(node.input[0])}: the graph is no chain")
+            raise ImportRefused(f"the node {_kind(node)} takes {shown(node.input[0])}: the graph is no chain")
         self._data = node.output[0]
 
     def _constant(self, node: Any) -> None:
@@ -202,7 +203,7 @@ class _Reader:
     def _scalar(self, node: Any, name: str) -> float:
         value = self._constants.get(name)
         if value is None or value.size != 1:
-            raise ImportRefused(f"the node {_kind(node)} takes {_shown(name)}, expected one constant number")
+            raise ImportRefused(f"the node {_kind(node)} takes {shown(name)}, expected one constant number")
         return float(value.reshape(()))
 
     def _quant(self, node: Any) -> None:
@@ -231,7 +232,7 @@ class _Reader:
                 )
             self._spend(self._constants[node.input[0]].size)
             self._constants[node.output[0]] = quantized(
-                self._constants[node.input[0]], bits, f"the weights {_shown(node.input[0])}"
+                self._constants[node.input[0]], bits, f"the weights {shown(node.input[0])}"
             )
             return
         self._advance(node)
@@ -277,12 +278,12 @@ class _Reader:
         expected = 4 if node.op_type == "Conv" else 2
         if weights.ndim != expected:
             raise ImportRefused(
-                f"the weights {_shown(node.input[1])} have {weights.ndim} dimensions, expected {expected} in a "
+                f"the weights {shown(node.input[1])} have {weights.ndim} dimensions, expected {expected} in a "
                 f"{_kind(node)}"
             )
         self._spend(weights.size)
         if not np.isin(weights, (-1, 0, 1)).all():
-            raise ImportRefused(f"the weights {_shown(node.input[1])} are not quantised to -1, 0 and +1")
+            raise ImportRefused(f"the weights {shown(node.input[1])} are not quantised to -1, 0 and +1")
         attributes = _attributes(node)
         stride = padding = 0
         if node.op_type == "Conv":
@@ -380,7 +381,7 @@ def _check_extent(model: Any) -> None:
 
 def _check_location(tensor: Any) -> None:
     if tensor.data_location or len(tensor.external_data):
-        raise ImportRefused(f"the weights {_shown(tensor.name)} are in another file; save the model in one")
+        raise ImportRefused(f"the weights {shown(tensor.name)} are in another file; save the model in one")
 
 
 def _numbers(tensor: Any) -> Array:
@@ -391,7 +392,7 @@ def _numbers(tensor: Any) -> Array:
     width = _WIDTHS.get(tensor.data_type)
     if width is None or tensor.HasField("segment") or len(tensor.dims) > _MOST_DIMENSIONS:
         raise ImportRefused(
-            f"the tensor {_shown(tensor.name)}: expected plain numbers of at most {_MOST_DIMENSIONS} dimensions"
+            f"the tensor {shown(tensor.name)}: expected plain numbers of at most {_MOST_DIMENSIONS} dimensions"
         )
     typed = max(
         map(
@@ -406,15 +407,10 @@ def _numbers(tensor: Any) -> Array:
     return array
 
 
-def _shown(name: str) -> str:
-    """Return a name of the file's own, quoted, and cut if it is long."""
-    return repr(name if len(name) <= 60 else f"{name[:60]}…")
-
-
 def _kind(node: Any) -> str:
     """Return the name of a node's operator, quoted if it is none that an operator has."""
     kind: str = node.op_type
-    return kind if kind.isidentifier() and len(kind) < 60 else _shown(kind)
+    return kind if kind.isidentifier() and len(kind) < 60 else shown(kind)
 
 
 def _closed(layer: _Open) -> ChainLayer:

@@ -12,6 +12,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from bnncore.importing.torch_pickle import OLD_MARK
+
 __all__ = ["Kind", "Reader", "recognise"]
 
 Reader = Literal["checkpoint", "lasagne", "qonnx", "safetensors"]
@@ -148,7 +150,7 @@ _SIGNATURES = tuple(
             ),
             _starts(b"\x00\x09\x0f\xf0"),
         ),
-        (_CHECKPOINT, _starts(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")),
+        (_CHECKPOINT, lambda head, path: OLD_MARK in head[:32]),
         (
             Kind(
                 name="a pickle, which is a program and is not run",

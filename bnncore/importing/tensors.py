@@ -19,10 +19,19 @@ import numpy.typing as npt
 from bnncore.errors import BnnError
 from bnncore.files import read_limited
 from bnncore.formats.archive import open_archive
+from bnncore.formats.listing import shown
 from bnncore.importing.chain import ImportRefused
 from bnncore.importing.recognition import recognise
 from bnncore.importing.state_dicts import find_state
-from bnncore.importing.torch_pickle import DamagedPickle, Other, StorageRecord, TensorRecord, Told, interpret
+from bnncore.importing.torch_pickle import (
+    OLD_MARK,
+    DamagedPickle,
+    Other,
+    StorageRecord,
+    TensorRecord,
+    Told,
+    interpret,
+)
 
 __all__ = ["read_checkpoint", "read_safetensors"]
 
@@ -33,8 +42,6 @@ _PICKLE_LIMIT = 2**24
 _HEADER_LIMIT = 2**22
 # Of all tensors together, for each number that is stored: some layers share their weights.
 _SHARED = 2
-
-_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 # Names of PyTorch's storages and of safetensors' types; bfloat16 are the upper halves of float32.
 _BFLOAT16 = "bfloat16"
@@ -84,7 +91,7 @@ def read_checkpoint(path: Path) -> dict[str, npt.NDArray[np.float64]]:
             content, folder, order = _pickle_of(data, path)
             tensors = _tensors(content)
             return _arrays(tensors, _pieces_of(data, path, folder, tensors), order)
-        if not data.startswith(_MAGIC):
+        if OLD_MARK not in data[:32]:
             raise DamagedPickle(_expected(path))
         told = _old_pickle(data)
         return _arrays(_tensors(told.value), _old_pieces(data, told), "<")
@@ -170,7 +177,7 @@ def _pieces_of(data: bytes, path: Path, folder: str, tensors: Mapping[str, Tenso
             key = tensor.storage.key
             name = f"{folder}data/{key}"
             if name not in archive.names:
-                raise DamagedPickle(f"the numbers {name[:60]!r} are missing; fetch or save it again")
+                raise DamagedPickle(f"the numbers {shown(name)} are missing; fetch or save it again")
             if key not in pieces:
                 pieces[key] = archive.content(name)
     return pieces
@@ -208,16 +215,16 @@ def _tensors(content: Any) -> dict[str, TensorRecord]:
     """Return the tensors of the state dict, or say why it has none."""
     if isinstance(content, Other) and content.kind is not None:
         raise ImportRefused(
-            f"expected a state dict: names and tensors, found an object of the class {str(content.kind)!r}, which is "
-            "not opened; in Python, save its parameters: torch.save(model.state_dict(), 'state.pth')"
+            f"expected a state dict: names and tensors, found an object of {shown(str(content.kind))}, which is not "
+            "opened; in Python, save its parameters: torch.save(model.state_dict(), 'state.pth')"
         )
     state = find_state(content, _is_tensor)
     for name, value in state.items():
         if not isinstance(name, str):
-            raise ImportRefused(f"expected the names of tensors as keys, found {name!r}")
+            raise ImportRefused(f"expected the names of tensors as keys, found {shown(name)}")
         if not isinstance(value, TensorRecord):
             raise ImportRefused(
-                f"the entry {name[:60]!r}: expected a plain tensor of real numbers, found {value}"
+                f"the entry {shown(name)}: expected a plain tensor of real numbers, found {value}"
             )
     return dict(state)
 
@@ -241,7 +248,7 @@ def _arrays(
     left = _SHARED * sum(storages.values())
     arrays = {}
     for name, tensor in tensors.items():
-        where, stored = f"the entry {name[:60]!r}", tensor.storage
+        where, stored = f"the entry {shown(name)}", tensor.storage
         if "Complex" in stored.kind or stored.kind.startswith("C6"):
             raise ImportRefused(f"{where}: expected real numbers, found complex ones")
         size, piece = _size(stored.kind), pieces[stored.key]

@@ -19,7 +19,10 @@ from attrs import frozen
 
 from bnncore.errors import BnnError
 
-__all__ = ["DamagedPickle", "Name", "Other", "StorageRecord", "TensorRecord", "Told", "interpret"]
+__all__ = ["OLD_MARK", "DamagedPickle", "Name", "Other", "StorageRecord", "TensorRecord", "Told", "interpret"]
+
+# The number at the beginning of a checkpoint of before PyTorch 1.6, a pickle by itself.
+OLD_MARK = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 # A checkpoint of a thousand tensors and their optimizer takes some ten thousand.
 _MOST_INSTRUCTIONS = 10**6

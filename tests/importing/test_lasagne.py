@@ -149,7 +149,7 @@ def pictures(shape: Input, count: int, seed: int = 1) -> np.ndarray:
 def assert_equal_decisions(
     network: Network, plan: Plan, arrays, images, bits, pooling: Pooling = "sums"
 ) -> None:
-    expected = forward(plan, arrays, images, *bits, pooling)
+    expected = forward(plan, arrays, images, bits[0], bits[1], pooling)
     found = reference.scores(network, images)[:, : plan.dense[-1]]
     if not plan.scalar:
         assert (found == (expected >= 0)).all()

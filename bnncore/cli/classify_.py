@@ -43,6 +43,9 @@ def command(
     failed = False
     results: list[dict[str, Any]] = []
     with asked.open(name) as classifier:
+        # After opening, so that a file of another kind is named also by who gives nothing but that.
+        if not images:
+            raise click.UsageError("Missing argument 'IMAGE...'.")
         for image in images:
             try:
                 prediction = classifier.classify(image)

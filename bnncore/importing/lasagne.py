@@ -196,6 +196,8 @@ def _plain(array: Array, where: str) -> Array:
 
 
 def _vector(array: Array, where: str, outputs: int, *, last: bool) -> npt.NDArray[np.float64]:
+    if last and array.shape == (1,) != (outputs,):
+        array = array.reshape(())
     allowed: list[tuple[int, ...]] = [(outputs,), *([()] if last else [])]
     if array.shape not in allowed:
         raise ImportRefused(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from bnncore.spelling import argument
 __all__ = ["RunIdentity", "read_checkpoint", "write_checkpoint"]
 
 _VERSION = 2
+
+# Its weights_only runs nothing; that of versions before it could be made to.
+_SAFE_PYTORCH = (2, 10)
 
 # What a run may change when it is continued: how long it lasts and how fast it learns.
 _MAY_CHANGE = frozenset(
@@ -78,8 +82,10 @@ def read_checkpoint(path: Path, run: RunIdentity, restore: Callable[[Mapping[str
     """Read a checkpoint, and hand its content to ``restore`` if it is of the same run.
 
     Raises:
-        BnnError: if it is damaged, which ``restore`` may notice, too, or of another run.
+        BnnError: if it is damaged, which ``restore`` may notice, too, or of another run; or if PyTorch is too old to
+            read it safely.
     """
+    _check_pytorch(path)
     difference = None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -91,12 +97,23 @@ def read_checkpoint(path: Path, run: RunIdentity, restore: Callable[[Mapping[str
                 restore({**content, "network": tensors})
     # A damaged archive raises nearly anything: RuntimeError, EOFError, UnpicklingError, KeyError, …
     except Exception as error:
-        raise BnnError(f"{path}: cannot be read as a checkpoint ({error}); remove it to start anew") from error
+        # PyTorch's own words advise to read it unsafely.
+        raise BnnError(f"{path}: cannot be read as a checkpoint; remove it to start anew") from error
     if version != _VERSION:
         raise BnnError(f"{path}: a checkpoint of version {version}; continue it with the bnncore that wrote it")
     if difference is not None:
         raise BnnError(
             f"{path}: the checkpoint is of another run, with {difference}; use another {argument('out')} folder"
+        )
+
+
+def _check_pytorch(path: Path) -> None:
+    """Refuse versions whose ``weights_only`` can be made to run code, by a checkpoint that is made for it."""
+    found = tuple(int(number) for number in re.findall(r"[0-9]+", torch.__version__)[:2])
+    if found < _SAFE_PYTORCH:
+        raise BnnError(
+            f"{path}: reading a checkpoint safely needs PyTorch {'.'.join(map(str, _SAFE_PYTORCH))} or later, found "
+            f"{torch.__version__}; update it, or remove the checkpoint to start anew"
         )
 
 

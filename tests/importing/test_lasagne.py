@@ -268,6 +268,25 @@ def test_arrays_of_other_types_and_orders_are_read_exactly(tmp_path) -> None:
     assert_equal_decisions(network, plan, arrays, pictures(plan.given, 50), (1, 1))
 
 
+def test_one_normalisation_for_all_classes_may_be_an_array_of_one() -> None:
+    plan = Plan(given=Input(height=3, width=3, bits=1), convolutions=(), dense=(5, 4), scalar=True)
+    arrays = trained(plan, 8)
+    flat = [*arrays[:-4], *(np.atleast_1d(array) for array in arrays[-4:])]
+    network = from_arrays(flat, "W1A1")
+    assert network.topology.output == "scores"
+    assert_equal_decisions(network, plan, arrays, pictures(plan.given, 20), (1, 1))
+
+
+def test_scores_that_only_a_bias_or_no_scale_would_order_are_refused() -> None:
+    plan = Plan(given=Input(height=3, width=3, bits=1), convolutions=(), dense=(5, 4), scalar=True)
+    arrays = trained(plan, 8)
+    with pytest.raises(ImportRefused, match="arr_6: scores with a bias for each class"):
+        from_arrays([*arrays[:7], np.arange(4.0), *arrays[7:]], "W1A1")
+    arrays[-3] = np.float32(0)
+    with pytest.raises(ImportRefused, match="leaves no order among the classes"):
+        from_arrays(arrays, "W1A1")
+
+
 def changed(change) -> list[np.ndarray]:
     plan = Plan(given=Input(height=3, width=3, bits=1), convolutions=(), dense=(5, 4), scalar=False)
     arrays = trained(plan, 8)

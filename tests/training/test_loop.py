@@ -347,6 +347,23 @@ def test_a_checkpoint_that_lacks_a_part_is_damaged(tmp_path) -> None:
         train(RECIPE, stripes(), TINY, tmp_path, threads=1)
 
 
+def test_a_checkpoint_is_not_read_by_a_pytorch_that_could_run_it(tmp_path, monkeypatch) -> None:
+    train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+    monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
+    with pytest.raises(BnnError, match=r"needs PyTorch 2\.10 or later, found 2\.9\.1\+cpu"):
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+
+
+@pytest.mark.parametrize("content", [b"noise", b"\x80\x02cos\nsystem\n."])
+def test_what_pytorch_says_of_a_checkpoint_is_not_passed_on(tmp_path, content) -> None:
+    train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(BnnError) as caught:
+        train(RECIPE, stripes(), TINY, tmp_path, threads=1)
+    assert "weights_only" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_one_class_cannot_be_learnt(tmp_path) -> None:
     data = stripes()
     with pytest.raises(BnnError, match="all 120 images are of one class"):

@@ -99,17 +99,13 @@ def load_classifier(
     if (place / WEIGHTS).is_file():
         # What training leaves.
         place /= WEIGHTS
-    try:
-        if place.is_dir():
-            network, names = _load_directory(registry, place, wanted, classes)
-            provenance = Provenance()
-        elif place.exists():
-            network, names, provenance = _load_file(place, wanted, classes)
-        else:
-            raise ParameterError(f"{place}: expected an .npz file or a binparam directory, found nothing there")
-    except (ParameterError, AmbiguousError) as error:
-        _say_what_else_it_is(place, error)
-        raise
+    if place.is_dir():
+        network, names = _load_directory(registry, place, wanted, classes)
+        provenance = Provenance()
+    elif place.exists():
+        network, names, provenance = _load_file(place, wanted, classes)
+    else:
+        raise ParameterError(f"{place}: expected an .npz file or a binparam directory, found nothing there")
     prepared = preprocessing or _recorded(registry, place, provenance, network.topology)
     contents = Contents(
         name=place.stem if place.is_file() else "/".join(_absolute(place).parts[-2:]),
@@ -123,18 +119,6 @@ def load_classifier(
         provenance=lambda: provenance,
     )
     return Classifier(contents, registry, options)
-
-
-def _say_what_else_it_is(place: Path, error: Exception) -> None:
-    """Raise a better error than the given one if the file or folder is of a kind that ``load`` does not read."""
-    from bnncore.importing.recognition import recognise
-
-    kind = recognise(place)
-    if kind is not None and not kind.ours:
-        raise ParameterError(
-            f"{place}: expected parameters of bnncore (.npz) or a binparam directory, found {kind.name}; "
-            f"{kind.way.format(path=place)}"
-        ) from error
 
 
 def _once(function: Callable[[], Value]) -> Callable[[], Value]:
@@ -244,7 +228,11 @@ def _load_file(
     from bnncore.formats.classes import check_classes
     from bnncore.formats.npz import read_npz
 
-    file = read_npz(path, topology)
+    try:
+        file = read_npz(path, topology)
+    except ParameterError:
+        _refuse_others(path)
+        raise
     outputs = file.network.topology.outputs
     names = file.classes if classes is None else classes
     if names is None:
@@ -282,10 +270,27 @@ def _topology_of(registry: Registry, directory: Path) -> Topology:
             return registry.topology(name)
     except UnknownNameError:
         pass
+    _refuse_others(directory)
     raise AmbiguousError(
         f"{directory}: a binparam directory does not say its topology, and {name!r} is none; "
         f"choose one with {argument('topology')}, from {known}"
     )
+
+
+def _refuse_others(path: Path) -> None:
+    """Say what a file or folder is that holds a network, but none that can be loaded, and the way from it.
+
+    Raises:
+        ParameterError: if it is of such a kind.
+    """
+    from bnncore.importing.recognition import recognise
+
+    kind = recognise(path)
+    if kind is not None and not kind.ours:
+        raise ParameterError(
+            f"{path}: expected parameters of bnncore (.npz) or a binparam directory, found {kind.name}; "
+            f"{kind.way.format(path=path)}"
+        )
 
 
 def _content_id(network: Network) -> str:

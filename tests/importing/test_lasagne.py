@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bnncore
-from bnncore.builtin.topologies import TOPOLOGIES
+from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.cli import main
 from bnncore.errors import BnnError
+from bnncore.formats.binparam import read_binparam, write_binparam
 from bnncore.importing.chain import ImportRefused
 from bnncore.importing.lasagne import Pooling, from_arrays, read_lasagne
 
@@ -204,6 +205,17 @@ def test_lfc_is_recognised_and_exact(bits) -> None:
     assert not reference.scores(network, images)[:, 10:].any()
 
 
+@pytest.mark.parametrize("bits", [(1, 1), (1, 2)])
+def test_what_was_imported_goes_to_a_board(tmp_path, bits) -> None:
+    network = from_arrays(trained(LFC, 3), "W{}A{}".format(*bits))
+    name, digits = network.topology.name, [str(digit) for digit in range(10)]
+    write_binparam(tmp_path / name, network, FOLDINGS[name], digits)
+    again, _ = read_binparam(tmp_path / name, network.topology, FOLDINGS[name])
+    for ours, theirs in zip(network.layers, again.layers):
+        assert np.array_equal(ours.weights, theirs.weights)
+        assert np.array_equal(ours.thresholds, theirs.thresholds)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("bits", PRECISIONS)
 def test_cnv_is_recognised_and_exact(bits) -> None:
@@ -377,6 +389,28 @@ def test_the_precision_in_a_file_s_name_is_taken(file, tmp_path, capsys) -> None
         main(["import", str(named), "--out", str(tmp_path / "ours.npz")])
     assert stopped.value.code == 0
     assert "(W1A2)" in capsys.readouterr().out
+
+
+def test_a_named_topology_says_the_precision_and_the_rest(tmp_path, capsys) -> None:
+    np.savez(tmp_path / "cifar10_parameters.npz", *trained(CNV, 2))
+    options = ["--topology", "cnvW1A2", "--pooling", "activations", "--out", str(tmp_path / "ours.npz")]
+    with pytest.raises(SystemExit) as stopped:
+        main(["import", str(tmp_path / "cifar10_parameters.npz"), *options])
+    assert stopped.value.code == 0
+    assert "cnvW1A2 (W1A2)" in capsys.readouterr().out
+    expected = from_arrays(trained(CNV, 2), "W1A2", TOPOLOGIES["cnvW1A2"], pooling="activations")
+    found = bnncore.load(tmp_path / "ours.npz").network
+    for ours, theirs in zip(found.layers, expected.layers):
+        assert np.array_equal(ours.weights, theirs.weights)
+        assert np.array_equal(ours.thresholds, theirs.thresholds)
+
+
+def test_classify_says_what_the_file_is_and_how_to_import_it(file, capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["classify", str(file)])
+    assert stopped.value.code == 1
+    assert "trained with Lasagne" in (said := capsys.readouterr().err)
+    assert f"bnncore import {file} --precision W1A1 --out" in said
 
 
 def test_a_file_without_a_gap_is_asked_for(tmp_path) -> None:

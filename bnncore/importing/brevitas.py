@@ -18,12 +18,12 @@ from attrs import frozen
 from bnnhw.network import Network
 from bnnhw.topology import Input
 
-from bnncore.formats.listing import shown
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.importing.precision import parse_precision
 from bnncore.importing.recognition import recognise
 from bnncore.importing.state_dicts import plain_names
 from bnncore.importing.tensors import read_checkpoint, read_safetensors
+from bnncore.plain_text import shown
 from bnncore.thresholds.absorb import AffineStep
 
 __all__ = ["from_state_dict", "read_brevitas"]

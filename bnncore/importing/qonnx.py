@@ -24,8 +24,8 @@ from bnnhw.topology import Input
 from bnncore.errors import BnnError
 from bnncore.extras import missing_extra
 from bnncore.files import read_limited
-from bnncore.formats.listing import shown
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
+from bnncore.plain_text import shown
 from bnncore.thresholds.absorb import AffineStep
 
 __all__ = ["read_qonnx"]

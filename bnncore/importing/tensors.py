@@ -19,7 +19,6 @@ import numpy.typing as npt
 from bnncore.errors import BnnError
 from bnncore.files import read_limited
 from bnncore.formats.archive import open_archive
-from bnncore.formats.listing import shown
 from bnncore.importing.chain import ImportRefused
 from bnncore.importing.recognition import recognise
 from bnncore.importing.state_dicts import find_state
@@ -32,6 +31,7 @@ from bnncore.importing.torch_pickle import (
     Told,
     interpret,
 )
+from bnncore.plain_text import shown
 
 __all__ = ["read_checkpoint", "read_safetensors"]
 

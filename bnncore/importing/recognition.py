@@ -146,7 +146,7 @@ _SIGNATURES = tuple(
         (
             Kind(
                 name="a bitstream of an FPGA",
-                way="it goes with a network: see bnncore explain, and the option --bitstreams",
+                way="it goes with a network: bnncore explain NAME says which one is used, and why",
             ),
             _starts(b"\x00\x09\x0f\xf0"),
         ),

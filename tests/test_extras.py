@@ -16,7 +16,6 @@ from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile
 from bnncore.errors import BnnError
 from bnncore.extras import missing_extra
-from bnncore.importing.brevitas import read_brevitas
 from bnncore.importing.qonnx import read_qonnx
 
 FILE = PublishedFile(name="x.gz", size=1, sha256="0" * 64, urls=("https://example.org/x.gz",))
@@ -37,7 +36,6 @@ def show_progress(path: Path) -> None:
 @pytest.mark.parametrize(
     ("library", "sentence", "use"),
     [
-        ("torch", "reading a checkpoint needs PyTorch, .*train", lambda path: read_brevitas(path, "W1A1")),
         ("onnx", "reading QONNX needs onnx, .*qonnx", read_qonnx),
         ("pooch", "fetching data sets needs pooch, .*data", lambda path: fetch(FILE, path)),
         ("matplotlib", "a learning curve needs matplotlib, .*train", draw_curve),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,6 @@ def command(
     failed = False
     results: list[dict[str, Any]] = []
     with asked.open(name) as classifier:
-        # After opening, so that a file of another kind is named also by who gives nothing but that.
         if not images:
             raise click.UsageError("Missing argument 'IMAGE...'.")
         for image in images:
@@ -72,7 +72,8 @@ def _check_order(name: str, images: tuple[str, ...]) -> None:
             f"{shown(name)} is a picture, and the network's NAME goes before it: bnncore classify NAME IMAGE...; "
             f"installed: {known}"
         )
-    if not images:
+    # A path is opened first: what is there may be no network that can be loaded, and there is a way from it.
+    if not images and not os.path.exists(name):  # noqa: PTH110  # pathlib raises for names that no file system takes
         raise click.UsageError("Missing argument 'IMAGE...'.")
 
 

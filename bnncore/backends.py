@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import frozen
 
 from bnncore.deprecation import JOB_BITSTREAM, JOB_BITSTREAMS, warn_deprecated
+from bnncore.discovery.foreign import failure, foreign_code, one_line
 from bnncore.discovery.host import PluginWarning
 from bnncore.discovery.imports import import_function
+from bnncore.discovery.kinds import BACKEND
 from bnncore.errors import BackendError, BnnError, PluginError, SettingError
 from bnncore.records import Backend
 from bnncore.spelling import argument
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bnnhw.network import Network
     from bnnhw.topology import Topology
 
+    from bnncore.discovery.index import Claim
     from bnncore.discovery.registry import Registry
     from bnncore.records import Bitstream
 
@@ -72,12 +75,14 @@ class Candidate(NamedTuple):
         obstacle: why it cannot run the job, or None if it can.
         chosen: whether it is the one to use.
         reason: why it is, or why it is not.
+        faulty: whether the obstacle is a fault of its own code.
     """
 
     backend: Backend
     obstacle: str | None
     chosen: bool
     reason: str
+    faulty: bool = False
 
 
 def choose(
@@ -100,10 +105,15 @@ def choose(
     taken = False
     for backend in registry.backends(warn=named is None and not thorough):
         wanted = (backend.priority > 0 if named is None else backend == named) and not taken
-        obstacle = _obstacle(backend, job)
-        if obstacle is None and (wanted or thorough):
-            # Not asked of the others: to import an executor can take long.
-            obstacle = _broken(backend)
+        owner = registry.owner(BACKEND, backend.name)
+        faulty = False
+        try:
+            obstacle = _obstacle(owner, backend, job)
+            if obstacle is None and (wanted or thorough):
+                # Not asked of the others: to import an executor can take long.
+                import_function(backend.executor, owner.owner)
+        except BnnError as error:
+            obstacle, faulty = str(error), not isinstance(error, BackendError)
         taken = taken or (wanted and obstacle is None)
         found.append(
             Candidate(
@@ -111,6 +121,7 @@ def choose(
                 obstacle=obstacle,
                 chosen=wanted and obstacle is None,
                 reason=obstacle or _reason(backend, wanted, named),
+                faulty=faulty,
             )
         )
     return tuple(found)
@@ -124,11 +135,15 @@ def open_executor(registry: Registry, name: str, job: Job) -> Executor:
         PluginError: if the named backend's plugin is broken.
     """
     if name != "auto":
-        backend = registry.backend(name)
-        obstacle = _obstacle(backend, job)
+        owner = registry.owner(BACKEND, name)
+        backend = registry.describe(owner)
+        try:
+            obstacle = _obstacle(owner, backend, job)
+        except BnnError as error:
+            obstacle = str(error)
         if obstacle:
             raise BackendError(f"backend {backend.name!r} cannot run here: {obstacle}")
-        return _open(backend, job)
+        return _open(owner, backend, job)
     reasons = []
     for candidate in choose(registry, job):
         backend = candidate.backend
@@ -138,7 +153,7 @@ def open_executor(registry: Registry, name: str, job: Job) -> Executor:
             reasons.append(f"{backend.name}: {candidate.obstacle}")
             continue
         try:
-            return _open(backend, job)
+            return _open(registry.owner(BACKEND, backend.name), backend, job)
         except SettingError:
             # A slip of the pen: what the next backend does would not be what was asked for.
             raise
@@ -158,38 +173,40 @@ def _reason(backend: Backend, chosen: bool, named: Backend | None) -> str:
     return f"can run, only with {argument('backend', backend.name)}"
 
 
-def _obstacle(backend: Backend, job: Job) -> str | None:
-    """Ask a backend why it cannot run a job; whatever goes wrong in the asking is such a reason."""
-    try:
-        result = import_function(backend.obstacle)(job)
-    except BnnError as error:
-        return str(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit of a plugin as well
-        return f"{backend.obstacle} raised {type(error).__name__}: {error}"
-    if result is None or (isinstance(result, str) and result):
-        return result
-    return f"{backend.obstacle} returned {result!r}, expected words for people, or None"
+def _obstacle(owner: Claim, backend: Backend, job: Job) -> str | None:
+    """Ask a backend why it cannot run a job.
+
+    Raises:
+        BnnError: if asking it fails; a reason not to take it, too.
+    """
+    whose = f"{backend.obstacle} of {owner.owner}"
+    function = import_function(backend.obstacle, owner.owner)
+    with foreign_code(owner.owner, lambda error: failure(whose, error, PluginError)):
+        result = function(job)
+        if result is None:
+            return None
+        if isinstance(result, str) and (words := one_line(result)):
+            return words
+        found = one_line(repr(result))
+    raise PluginError(f"{whose} returned {found}, expected words for people, or None")
 
 
-def _broken(backend: Backend) -> str | None:
-    try:
-        import_function(backend.executor)
-    except PluginError as error:
-        return str(error)
-    return None
+def _open(owner: Claim, backend: Backend, job: Job) -> Executor:
+    """Open a backend's executor; what a plugin lets through becomes an error that says whose it is."""
+    where = f"backend {backend.name!r} of {owner.owner}"
 
+    def fault(error: BaseException) -> BaseException:
+        # bnncore's own say what they mean; a warning that is an error was made one by the user.
+        meant = owner.own and isinstance(error, (BnnError, Warning))
+        return error if meant else failure(f"{where}: {backend.executor}", error, PluginError)
 
-def _open(backend: Backend, job: Job) -> Executor:
-    """Open a backend's executor; what a plugin lets through becomes a ``PluginError``."""
-    where = f"backend {backend.name!r}: {backend.executor}"
-    try:
-        executor: Executor = import_function(backend.executor)(job)
-    except (BnnError, Warning, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # SystemExit of a plugin as well
-        raise PluginError(f"{where} raised {type(error).__name__}: {error}") from error
-    if not callable(getattr(executor, "scores", None)) or not callable(getattr(executor, "close", None)):
-        raise PluginError(f"{where} returned {type(executor).__name__}, expected an executor")
-    return executor
+    open_one = import_function(backend.executor, owner.owner)
+    with foreign_code(owner.owner, fault):
+        found: Executor = open_one(job)
+    if owner.own:
+        # Tested with all the rest: what they return is right, and a check would take as long as a small network.
+        return found
+    # Needs numpy, as every executor does.
+    from bnncore.checked_executor import CheckedExecutor
+
+    return CheckedExecutor(found, name=backend.name, owner=owner.owner, outputs=job.topology.outputs)

@@ -326,11 +326,14 @@ class Classifier:
             if self._pipeline is None:
                 from bnncore.pictures.preprocessing import Pipeline
 
-                self._pipeline = Pipeline(self.preprocessing, self.topology.input)
+                owner = self.resolution.preprocessing_owner.owner if self.resolution else ""
+                self._pipeline = Pipeline(self.preprocessing, self.topology.input, owner)
             return self._pipeline
 
     def _open(self, pipeline: Pipeline) -> Engine:
         from bnncore.engine import Engine
 
+        # Before a device is opened, which nobody would close if they could not be read.
+        classes = self.classes
         executor = open_executor(self._registry, self.options.backend, self.job)
-        return Engine(self.topology, self.classes, pipeline, executor)
+        return Engine(self.topology, classes, pipeline, executor)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from bnncore.discovery.foreign import describe_error, foreign_code
 from bnncore.errors import PluginError
 
-__all__ = ["import_function", "import_object", "module_of", "split_path"]
+__all__ = ["import_function", "import_object", "is_being_imported", "module_of", "split_path"]
 
 
 def split_path(path: str) -> tuple[str, tuple[str, ...]]:
@@ -31,19 +33,26 @@ def import_object(path: str) -> Any:
     return found
 
 
-def import_function(path: str) -> Callable[..., Any]:
+def is_being_imported(path: str) -> bool:
+    """Say whether the module of an import path is there, but only in part so far."""
+    spec = getattr(sys.modules.get(module_of(path)), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
+
+
+def import_function(path: str, owner: str = "") -> Callable[..., Any]:
     """Return the function at an import path.
+
+    Args:
+        path: as a record has it.
+        owner: who declares it: distribution and version, as a ``Claim`` has it; "" for nobody in particular.
 
     Raises:
         PluginError: if it cannot be imported or cannot be called.
     """
-    try:
+    what = f"{path!r} of {owner}" if owner else repr(path)
+    with foreign_code(owner, lambda error: PluginError(f"{what} cannot be imported: {describe_error(error)}")):
         target = import_object(path)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise PluginError(f"{path!r} cannot be imported: {type(error).__name__}: {error}") from error
-    if not callable(target):
-        raise PluginError(f"{path!r} is no function")
-    result: Callable[..., Any] = target
-    return result
+        if callable(target):
+            result: Callable[..., Any] = target
+            return result
+    raise PluginError(f"{what} is no function")

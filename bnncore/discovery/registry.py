@@ -120,6 +120,18 @@ class Registry:
             )
         return record
 
+    def plugin(self, claim: Claim) -> object:
+        """Return the plugin behind a claim, imported, and not held to the contract: for who wants to see how it fails.
+
+        Raises:
+            PluginError: if it cannot be imported.
+        """
+        return self._host.plugin(claim)
+
+    def condemn(self, claim: Claim, problem: str) -> None:
+        """Let every use of the plugin behind a claim be a ``PluginError``; it is not imported."""
+        self._host.condemn(claim, problem)
+
     def dataset(self, name: str) -> Dataset:
         """Return the record of a dataset.
 

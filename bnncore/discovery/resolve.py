@@ -21,7 +21,7 @@ from bnncore.discovery.registry import Registry
 from bnncore.errors import AmbiguousError, PluginError, ResourceError, UnknownNameError
 from bnncore.records import Dataset, Parameters, Preprocessing, Resource
 from bnncore.resources import packaged
-from bnncore.spelling import argument
+from bnncore.spelling import argument, wrong_type
 
 __all__ = ["Choice", "Resolution", "offered_by", "resolve"]
 
@@ -246,10 +246,13 @@ def resolve(
             offers them.
 
     Raises:
-        UnknownNameError: if nobody offers a name.
+        UnknownNameError: if nobody offers a name, or it is no text.
         AmbiguousError: if topology or distribution leave several choices, or none; the message has them.
         PluginError: if a plugin that is needed is broken, or its name is blocked or claimed twice.
     """
+    for what, value in (("topology", topology), ("distribution", distribution)):
+        if value is not None and not isinstance(value, str):
+            raise UnknownNameError(wrong_type(what, "a name", value))
     try:
         return _resolve(registry, registry.index, name, topology, distribution)
     except (UnknownNameError, AmbiguousError):

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from bnnhw.topology import Input
 from PIL import Image
 
+from bnncore.discovery.foreign import describe_error, foreign_code
 from bnncore.discovery.imports import import_function
 from bnncore.errors import InputError, PluginError
 from bnncore.pictures.decoding import Resampling, Source, on_background, open_image, to_rgb
@@ -168,17 +169,24 @@ def _converted_and_scaled(
 class Pipeline:
     """A declared preprocessing made ready for one input.
 
+    Args:
+        declared: by a plugin, or by default.
+        given: the network's input.
+        owner: who declares it: distribution and version, as a ``Claim`` has it; "" for bnncore.
+
     Raises:
         PluginError: if a step, one of its options or a function does not exist.
     """
 
-    def __init__(self, declared: Preprocessing, given: Input) -> None:
+    def __init__(self, declared: Preprocessing, given: Input, owner: str = "") -> None:
+        self._owner = owner
+        self._whose = f" of {owner}" if owner else ""
         self._input = given
         self._jpeg_side = declared.jpeg_side
         self._shape = given.shape
         self._size = (given.width, given.height)
         self._mode = {1: "L", 3: "RGB"}.get(given.channels)
-        self._function = import_function(declared.function) if declared.function else None
+        self._function = import_function(declared.function, owner) if declared.function else None
         self._steps: list[tuple[Callable[..., Image.Image], dict[str, Any]]] = []
         for step in declared.steps:
             if step.operation not in OPERATIONS:
@@ -209,7 +217,8 @@ class Pipeline:
         if self._function is not None:
             # A plugin's function may work in place, and the image may be the caller's own.
             image = image.copy() if image is source else image
-            return self._checked(self._call(self._function, image, self._input))
+            # A copy, as it may use one array for all its answers.
+            return np.array(self._checked(self._foreign(self._function, image)))
         for operation, options in self._steps:
             image = self._call(operation, image, self._input, **options)
         image = self._call(_channels, image, self._input)
@@ -218,20 +227,36 @@ class Pipeline:
             return np.frombuffer(image.tobytes(), np.uint8).reshape(self._shape)
         return self._checked(np.asarray(image))
 
-    def _call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def _call(self, operation: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         try:
-            return function(*arguments, **options)
+            return operation(*arguments, **options)
         except InputError:
             raise
         except Exception as error:
-            name = getattr(function, "__name__", str(function))
-            raise InputError(f"preprocessing step {name!r} failed: {type(error).__name__}: {error}") from error
+            raise _failed(operation, "", error) from error
+
+    def _foreign(self, function: Callable[..., Any], image: Image.Image) -> Any:
+        """Call a plugin's function, which may raise anything."""
+
+        def fault(error: BaseException) -> BaseException:
+            # To refuse a picture is its right.
+            return error if type(error) is InputError else _failed(function, self._whose, error)
+
+        with foreign_code(self._owner, fault):
+            return function(image, self._input)
 
     def _checked(self, array: Any) -> Array:
         if isinstance(array, np.ndarray) and array.dtype == _UINT8 and array.shape == self._shape:
             return array
         found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise InputError(f"preprocessing returned {found}, the network needs uint8 {list(self._shape)}")
+        raise InputError(
+            f"preprocessing{self._whose} returned {found}, the network needs uint8 {list(self._shape)}"
+        )
+
+
+def _failed(operation: Callable[..., Any], whose: str, error: BaseException) -> InputError:
+    name = getattr(operation, "__name__", type(operation).__name__)
+    return InputError(f"preprocessing step {name!r}{whose} failed: {describe_error(error)}")
 
 
 def _channels(image: Image.Image, given: Input) -> Image.Image:

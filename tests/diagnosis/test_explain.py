@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import bnncore
-from bnncore import AmbiguousError, BackendError, PluginError
+from bnncore import AmbiguousError, BackendError, PluginError, UnknownNameError
 from bnncore.boards.fpga import obstacle
 from bnncore.boards.matching import board_of, consider_bitstreams, fitting
 from bnncore.cli import cli
@@ -261,10 +261,19 @@ def test_a_blocked_source_is_explained_and_not_opened(shapes, monkeypatch):
     ("change", "reason"),
     [
         (("import hookimpl", "import hookimpl\nraise RuntimeError('no')"), "RuntimeError: no"),
-        (("return OBSTACLE", "raise ValueError('what')"), "bnn_runner:obstacle raised ValueError: what"),
+        (
+            ("return OBSTACLE", "raise ValueError('what')"),
+            "bnn-runner 1.0 raised ValueError: what",
+        ),
         (("return OBSTACLE", "return 3"), "returned 3, expected words for people, or None"),
-        (('"bnn_runner:nothing"', '"bnn_runner:gone"'), "'bnn_runner:gone' cannot be imported"),
-        (('"bnn_runner:nothing"', '"bnn_gone:nothing"'), "'bnn_gone:nothing' cannot be imported"),
+        (
+            ('"bnn_runner:nothing"', '"bnn_runner:gone"'),
+            "'bnn_runner:gone' of bnn-runner 1.0 cannot be imported",
+        ),
+        (
+            ('"bnn_runner:nothing"', '"bnn_gone:nothing"'),
+            "'bnn_gone:nothing' of bnn-runner 1.0 cannot be imported",
+        ),
         (("return Backend(", "return dict("), "returned dict, expected Backend"),
     ],
 )
@@ -356,9 +365,15 @@ def test_a_blocked_bitstream_hides_no_sibling(shapes, install, board, monkeypatc
     assert found["bitstream first.pynq-z2"] == "note"
 
 
-@pytest.mark.parametrize("asked", ["My Zynq", "a/b"])
-def test_a_board_whose_name_is_none_is_explained(shapes, asked):
-    agree("shapes", board=asked)
+@pytest.mark.parametrize("asked", ["My Zynq", "a/b", "pynq-z3", ""])
+def test_a_board_that_nobody_knows_is_refused_with_those_that_are_known(shapes, asked):
+    with pytest.raises(UnknownNameError, match=f"no board '{asked}' is known.*known are .*pynq-z1"):
+        bnncore.get("shapes", board=asked)
+
+
+def test_a_board_that_this_machine_says_it_is_needs_no_other_name(shapes, board):
+    board("My Zynq")
+    agree("shapes", board="My Zynq")
 
 
 def test_a_network_whose_name_is_none_is_explained(tmp_path, first, board):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +19,7 @@ from bnncore.errors import AmbiguousError, ParameterError, PluginError, Resource
 from bnncore.options import Options
 from bnncore.records import Preprocessing
 from bnncore.resources import read_resource, resource_path
-from bnncore.spelling import argument
+from bnncore.spelling import argument, wrong_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ def open_resolved(
     topology, parameters = found.topology, found.parameters
     if parameters.topology_digest != topology.digest:
         raise _mismatch(found)
-    _check_backend(registry, options)
+    _check_options(registry, options)
     classes = _once(partial(_classes, found))
     file = _once(partial(_file, registry, found, classes))
     contents = Contents(
@@ -93,8 +93,15 @@ def load_classifier(
     from bnncore.formats.npz import WEIGHTS
     from bnncore.formats.provenance import Provenance
 
-    place = Path(path)
-    _check_backend(registry, options)
+    try:
+        place = Path(path)
+    except TypeError:
+        raise ParameterError(wrong_type("path", "that of a file or folder", path)) from None
+    if topology is not None and not isinstance(topology, (str, Topology)):
+        raise UnknownNameError(wrong_type("topology", "a name or a Topology", topology))
+    if classes is not None and (isinstance(classes, (str, bytes)) or not isinstance(classes, Iterable)):
+        raise ParameterError(wrong_type("classes", "a sequence of names", classes))
+    _check_options(registry, options)
     wanted = registry.topology(topology) if isinstance(topology, str) else topology
     if (place / WEIGHTS).is_file():
         # What training leaves.
@@ -126,12 +133,17 @@ def _once(function: Callable[[], Value]) -> Callable[[], Value]:
     return lru_cache(maxsize=1)(function)
 
 
-def _check_backend(registry: Registry, options: Options) -> None:
-    """Let a misspelt backend, or number of threads, fail before the first picture does."""
+def _check_options(registry: Registry, options: Options) -> None:
+    """Let a misspelt backend, board, or number of threads, fail before the first picture does."""
     if options.backend != "auto":
         registry.backend(options.backend)
+    if options.board is not None:
+        # Otherwise the CPU would do the work, many times slower, for a slip of the pen.
+        from bnncore.boards.matching import check_board
+
+        check_board(registry, options.board)
     if options.threads is None and environment.THREADS.value:
-        # Otherwise numpy would do the work, many times slower, for a slip of the pen.
+        # As with a board.
         from bnnhw.cpu.threads import thread_count
 
         thread_count()

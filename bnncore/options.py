@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
+
+from bnncore.errors import SettingError
+from bnncore.spelling import wrong_type
 
 __all__ = ["Options"]
 
@@ -18,8 +20,19 @@ def _threads(instance: Options, attribute: Any, value: Any) -> None:
         thread_count(value)
 
 
-def _folder(given: str | os.PathLike[str] | None) -> Path | None:
-    return None if given is None else Path(given)
+def _name(instance: Options, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) and not (value is None and attribute.default is None):
+        example = {"backend": "cpu", "board": "pynq-z1"}[attribute.name]
+        raise SettingError(wrong_type(attribute.name, f"a name, such as {example!r}", value))
+
+
+def _folder(given: Any) -> Path | None:
+    if given is None or isinstance(given, Path):
+        return given
+    try:
+        return Path(given)
+    except TypeError:
+        raise SettingError(wrong_type("bitstreams", "the path of a folder", given)) from None
 
 
 @frozen(kw_only=True)
@@ -35,10 +48,10 @@ class Options:
             ``BNNCORE_BITSTREAMS`` names, if any.
 
     Raises:
-        SettingError: if ``threads`` is no positive whole number, or more than a machine has.
+        SettingError: if ``threads`` is no positive whole number or more than a machine has, or another has a wrong type.
     """
 
-    backend: str = "auto"
-    board: str | None = None
+    backend: str = field(default="auto", validator=_name)
+    board: str | None = field(default=None, validator=_name)
     threads: int | None = field(default=None, validator=_threads)
     bitstreams: Path | None = field(default=None, converter=_folder)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 
 from attrs import define, frozen
 from bnnhw import outputs
 from bnnhw.topology import Output
+
+from bnncore.errors import InputError
+from bnncore.spelling import wrong_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,9 +124,16 @@ class Prediction:
 
         Scores: the higher first, of equals the lower index. Bits: the higher bit first, as
         BNN-PYNQ ranks them; if none is set, the lower.
+
+        Raises:
+            InputError: if the count is no whole number.
         """
+        try:
+            wanted = max(index(count), 0)
+        except TypeError:
+            raise InputError(wrong_type("count", "a whole number", count)) from None
         scores = self.scores
-        order = outputs.ranking(self.output, scores)[: max(count, 0)]
+        order = outputs.ranking(self.output, scores)[:wanted]
         return [Ranked(self.classes[i], int(scores[i])) for i in order]
 
     @property

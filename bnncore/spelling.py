@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["argument", "spelled_as_options"]
+__all__ = ["argument", "as_options", "spelled_as_options", "wrong_type"]
 
 # The command line runs one command in a process, whose threads all speak to the same person.
 _as_options = False
@@ -32,6 +32,20 @@ def argument(name: str, value: str | None = None, *, option: str | None = None) 
         option = option or name.replace("_", "-")
         return f"--{option}" if value is None else f"--{option} {value}"
     return f"{name}=" if value is None else f"{name}={value!r}"
+
+
+def as_options() -> bool:
+    """Say whether messages name options of the command line."""
+    return _as_options
+
+
+def wrong_type(name: str, expected: str, value: object) -> str:
+    """Return the message for an argument of a wrong type; its value may be anything, and is not shown.
+
+    >>> wrong_type("board", "a name, such as 'pynq-z1'", 3)
+    "board= must be a name, such as 'pynq-z1', not of type int"
+    """
+    return f"{argument(name)} must be {expected}, not of type {type(value).__name__}"
 
 
 @contextmanager

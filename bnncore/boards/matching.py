@@ -12,15 +12,19 @@ from attrs import evolve, frozen
 from bnnhw.fpga.bitfile import same_part
 from bnnhw.topology import Topology
 
-from bnncore.boards.detection import Board, boards_of, detect, named
-from bnncore.discovery.names import is_name
-from bnncore.errors import BnnError, TopologyError
+from bnncore.boards.detection import PARTS, Board, boards_of, detect, named
+from bnncore.discovery.kinds import BITSTREAM
+from bnncore.discovery.names import canonical, is_name
+from bnncore.errors import BnnError, TopologyError, UnknownNameError
 from bnncore.records import Bitstream
+from bnncore.spelling import argument
 
 if TYPE_CHECKING:
     from bnncore.backends import Job
+    from bnncore.discovery.index import Index
+    from bnncore.discovery.registry import Registry
 
-__all__ = ["Considered", "board_of", "consider_bitstreams", "fitting"]
+__all__ = ["Considered", "board_of", "check_board", "consider_bitstreams", "fitting"]
 
 
 @frozen(kw_only=True, eq=False)
@@ -46,6 +50,38 @@ def board_of(job: Job) -> Board | None:
     asked = named(job.board)
     # A board that is not known by its name may well be one whose owner knows what it is like.
     return asked if here is None else evolve(asked, model=here.model, here=True)
+
+
+def check_board(registry: Registry, name: str) -> None:
+    """Refuse the name of a board that nobody knows: not bnncore, nor a bitstream's plugin, nor this machine.
+
+    Raises:
+        UnknownNameError: with close names, and those that are known.
+    """
+    asked, here = named(name), detect()
+    if asked.part is not None or (here is not None and here.name == asked.name):
+        return
+    if is_name(asked.name) and canonical(asked.name) in _offered(registry.index):
+        return
+    offered = _offered(registry.rescan())
+    if is_name(asked.name) and canonical(asked.name) in offered:
+        return
+    # Needed for an error alone.
+    import difflib
+
+    known = sorted({*PARTS, *offered.values()})
+    close = difflib.get_close_matches(asked.name.lower(), known)
+    hint = f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+    raise UnknownNameError(
+        f"no board {name!r} is known{hint}; known are {', '.join(known)}; a board that has the part of one of these "
+        f"is named like it with {argument('board')}"
+    )
+
+
+def _offered(index: Index) -> dict[str, str]:
+    """Return the boards that bitstreams are offered for, by their canonical names."""
+    places = [named(claim.parts["board"]).name for claim in index.of(BITSTREAM)]
+    return {canonical(place): place for place in places}
 
 
 def consider_bitstreams(

@@ -48,7 +48,8 @@ class Options:
             ``BNNCORE_BITSTREAMS`` names, if any.
 
     Raises:
-        SettingError: if ``threads`` is no positive whole number or more than a machine has, or another has a wrong type.
+        SettingError: if ``threads`` is no positive whole number or more than a machine has, or another is of a
+            wrong type.
     """
 
     backend: str = field(default="auto", validator=_name)

@@ -10,8 +10,8 @@ import click
 
 from bnncore.cli.ending import EXIT_ERROR
 from bnncore.cli.output import finding_line, json_option, print_json, say
-from bnncore.conformance import CheckError, Finding, Subject, check_distribution
-from bnncore.conformance.wheel_checks import check_wheel
+from bnncore.diagnosis.finding import Finding
+from bnncore.diagnosis.supervised import SECONDS, look
 
 __all__ = ["command"]
 
@@ -23,16 +23,26 @@ __all__ = ["command"]
     "--with", "extra", multiple=True, metavar="REQUIREMENT", help="Also install this in the clean environment."
 )
 @click.option("--strict", is_flag=True, help="Take notes for problems: before publishing.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=SECONDS,
+    show_default=True,
+    help="Seconds that one call of the plugin's code may take.",
+)
 @json_option
-def command(dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, as_json: bool) -> None:
+def command(
+    dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, timeout: float, as_json: bool
+) -> None:
     """Check that the plugin DIST holds to the contract.
 
     DIST is the name of an installed distribution, or the path of a project folder (./bnn-pets, or .) or a wheel.
-    A path is tested in a clean environment, as a name is with --wheel. The exit code is 1 if there is a problem.
+    A path is tested in a clean environment, as a name is with --wheel. The plugin is run in another process, where
+    the current folder is not looked into. The exit code is 1 if there is a problem.
     """
     bad = ("problem", "note") if strict else ("problem",)
     findings = []
-    for finding in _findings(dist, wheel, extra):
+    for finding in _findings(dist, wheel, extra, timeout):
         findings.append(finding)
         if not as_json:
             say(finding_line(finding))
@@ -48,14 +58,23 @@ def command(dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, as_jso
         click.get_current_context().exit(EXIT_ERROR)
 
 
-def _findings(dist: str, wheel: bool, extra: tuple[str, ...]) -> Iterable[Finding]:
+def _findings(dist: str, wheel: bool, extra: tuple[str, ...], seconds: float) -> Iterable[Finding]:
     path = Path(dist)
     # As with pip, what has a separator is a path; a project folder beside us may be called like its distribution.
     if path.suffix == ".whl" or dist != path.name or (wheel and (path / "pyproject.toml").is_file()):
-        return check_wheel(path, extra)
+        return _wheel(path, extra, seconds)
     if not wheel:
-        return check_distribution(dist)
+        # The checks import numpy and all: in the other process, where the current folder is not looked into.
+        return look("bnncore.conformance.suite:sections", dist, seconds)
+    from bnncore.conformance import CheckError, Subject
+
     origin = Subject(dist).folder
     if origin is None:
         raise CheckError(f"{dist} was not installed from a folder; give the path of its project or wheel")
-    return check_wheel(origin, extra)
+    return _wheel(origin, extra, seconds)
+
+
+def _wheel(target: Path, extra: tuple[str, ...], seconds: float) -> Iterable[Finding]:
+    from bnncore.conformance.wheel_checks import check_wheel
+
+    return check_wheel(target, extra, seconds)

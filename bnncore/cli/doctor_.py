@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import warnings
-
 import click
 from attrs import asdict
 
-from bnncore import registry
 from bnncore.cli.ending import EXIT_ERROR
 from bnncore.cli.output import finding_line, json_option, print_json, say
-from bnncore.diagnosis.doctor import examine
+from bnncore.diagnosis.doctor import examine_safely
+from bnncore.diagnosis.supervised import SECONDS
 
 __all__ = ["command"]
 
 
 @click.command("doctor")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=SECONDS,
+    show_default=True,
+    help="Seconds that one call of a plugin's code may take.",
+)
 @json_option
-def command(as_json: bool) -> None:
+def command(timeout: float, as_json: bool) -> None:
     """Check this machine, every plugin and every backend.
 
-    Every plugin is imported and its golden vectors are replayed. The exit code is 1 if there is a problem.
+    Every plugin is imported and its golden vectors are replayed, in another process: one that hangs or crashes is a
+    problem like any other. The exit code is 1 if there is a problem.
     """
-    with warnings.catch_warnings():
-        # What would be warned of is shown as a finding.
-        warnings.simplefilter("ignore")
-        findings = list(examine(registry))
+    findings = list(examine_safely(timeout))
     problems = [finding for finding in findings if finding.state == "problem"]
     if as_json:
         print_json({"healthy": not problems, "findings": [asdict(finding) for finding in findings]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,14 +12,15 @@ from bnnhw.network import Network
 from bnnhw.reference import scores
 from bnnhw.topology import Conv, Dense, Input, Pool, Topology
 
-from bnncore.backends import Job, choose
+from bnncore.backends import Job, choose, open_executor
 from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject, label
 from bnncore.diagnosis.finding import Finding
+from bnncore.discovery.foreign import failure, foreign_code
 from bnncore.discovery.imports import import_function
 from bnncore.discovery.kinds import BACKEND
 from bnncore.discovery.resolve import Resolution
-from bnncore.errors import InputError
+from bnncore.errors import BnnError, InputError
 from bnncore.formats.golden import parse_golden
 from bnncore.publishing.pack import golden_inputs
 from bnncore.publishing.random_network import random_network
@@ -77,9 +79,8 @@ def check_isolation(subject: Subject) -> Finding:
         inputs, expected = (each[-_VECTORS:] for each in _golden(network))
         for name in _backends(subject, network):
             with subject.open(network, name) as ours, subject.open(network, name) as twin:
-                backend = subject.registry.backend(name)
                 other = random_network(network.topology, seed=7)
-                rival = import_function(backend.executor)(_job(other, ours.job))
+                rival = open_executor(subject.registry, name, _job(other, ours.job))
                 try:
                     answers = [
                         ours.scores(inputs),
@@ -129,9 +130,11 @@ def check_backends(subject: Subject) -> Finding:
         for topology in _TRIALS:
             network = random_network(topology)
             job = _job(network)
-            obstacle = import_function(backend.obstacle)(job)
+            with foreign_code(subject.owner, _fault(backend.obstacle)):
+                obstacle = import_function(backend.obstacle, subject.owner)(job)
             if obstacle is None:
-                _check_executor(backend, network, job)
+                with foreign_code(subject.owner, _fault(f"backend {backend.name!r} on {topology.name}")):
+                    _check_executor(backend, network, job)
                 ran.append(topology.name)
             elif not isinstance(obstacle, str) or not obstacle:
                 raise CheckError(
@@ -158,7 +161,7 @@ def _check_executor(backend: Backend, network: Network, job: Job) -> None:
             found = executor.scores(batch)
             if not np.array_equal(batch, inputs[:count]):
                 raise CheckError(f"{where} changes the batch that it is given")
-            if found.dtype != np.int32 or not np.array_equal(found, expected[:count]):
+            if getattr(found, "dtype", None) != np.int32 or not np.array_equal(found, expected[:count]):
                 raise CheckError(
                     f"{where} does not return the integers of the reference, as int32, for {count} images"
                 )
@@ -181,6 +184,11 @@ def _check_executor(backend: Backend, network: Network, job: Job) -> None:
     finally:
         executor.close()
     executor.close()
+
+
+def _fault(where: str) -> Callable[[BaseException], BaseException]:
+    """Return what makes the error of a check out of what a backend raised; what a check itself found stays."""
+    return lambda error: error if isinstance(error, BnnError) else failure(where, error, CheckError)
 
 
 def _golden(network: Resolution) -> tuple[Any, Any]:

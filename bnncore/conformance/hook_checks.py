@@ -11,6 +11,7 @@ from bnncore import hookspecs
 from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject, label
 from bnncore.diagnosis.finding import Finding
+from bnncore.discovery.foreign import describe_error, foreign_code
 from bnncore.discovery.kinds import PARAMETERS, PREPROCESSING, Kind, hook_names, kinds, offered_kinds
 from bnncore.hookspecs import API_LEVEL, PROJECT
 
@@ -63,7 +64,8 @@ def check_stable_results(subject: Subject) -> Finding:
     asked = 0
     for kind, function in _hooks(subject):
         for arguments in _questions(subject, kind):
-            first, second = function(*arguments), function(*arguments)
+            with foreign_code(subject.owner, _fault(kind, arguments)):
+                first, second = function(*arguments), function(*arguments)
             asked += 1
             if first != second:
                 raise CheckError(
@@ -78,13 +80,18 @@ def check_foreign_names(subject: Subject) -> Finding:
     for kind, function in _hooks(subject):
         for arguments in _foreign(subject, kind):
             asked += 1
-            found = function(*arguments)
+            with foreign_code(subject.owner, _fault(kind, arguments)):
+                found = function(*arguments)
             if found is not None:
                 raise CheckError(
                     f"{kind.hook}{arguments} returned {type(found).__name__}, expected None for a name that is not "
                     "its own"
                 )
     return seen(f"None for {asked} foreign names")
+
+
+def _fault(kind: Kind, arguments: tuple[str, ...]) -> Callable[[BaseException], BaseException]:
+    return lambda error: CheckError(f"{kind.hook}{arguments} raised {describe_error(error)}")
 
 
 def _foreign(subject: Subject, kind: Kind) -> list[tuple[str, ...]]:

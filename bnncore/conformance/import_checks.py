@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +14,10 @@ from attrs import asdict
 from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
+from bnncore.diagnosis.supervised import fresh_python, seconds_for_plugins
+from bnncore.discovery.foreign import one_line
 
 __all__ = ["check_describing_is_light", "check_import_is_light", "check_import_is_quiet"]
-
-_SECONDS = 120
 
 
 def check_import_is_light(subject: Subject) -> Finding:
@@ -58,23 +57,33 @@ def _added(before: list[str], after: list[str]) -> str:
     return ", ".join(name for name in after if name not in before)
 
 
+def _probe(subject: Subject) -> tuple[dict[str, Any], str]:
+    report, output, problem = _run_probe(subject)
+    if problem is not None:
+        raise CheckError(f"it cannot be imported and described in a fresh process: {problem}")
+    return report, output
+
+
 # Three checks look at one run.
 @lru_cache(maxsize=8)
-def _probe(subject: Subject) -> tuple[dict[str, Any], str]:
-    """Return the report of a fresh process, and what it printed."""
+def _run_probe(subject: Subject) -> tuple[dict[str, Any], str, str | None]:
+    """Return the report of a fresh process, what it printed, and why there is no report."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.json"
-        command = [sys.executable, "-m", "bnncore.publishing.probe", str(report)]
-        done = subprocess.run(  # noqa: S603  our own interpreter and module
-            command,
-            input=json.dumps([asdict(claim) for claim in subject.claims]),
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-        output = (done.stdout + done.stderr).strip()
+        seconds = seconds_for_plugins()
+        try:
+            done = subprocess.run(  # noqa: S603  our own interpreter and module
+                fresh_python("bnncore.publishing.probe", str(report)),
+                input=json.dumps([asdict(claim) for claim in subject.claims]).encode(),
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return {}, "", f"no answer within {seconds:g} s"
+        # A plugin may print any bytes.
+        output = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
         if done.returncode or not report.exists():
-            last = output.splitlines()[-1] if output else f"exit code {done.returncode}"
-            raise CheckError(f"it cannot be imported and described in a fresh process: {last}")
-        return json.loads(report.read_text()), output
+            last = f"{one_line(output.splitlines()[-1])}; " if output else ""
+            return {}, output, f"{last}exit code {done.returncode}"
+        return json.loads(report.read_text()), output, None

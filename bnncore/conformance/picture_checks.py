@@ -56,7 +56,7 @@ def check_preprocessing(subject: Subject) -> Finding:
     refused = count = 0
     for network in subject.networks:
         given = network.topology.input
-        pipeline = Pipeline(network.preprocessing, given)
+        pipeline = Pipeline(network.preprocessing, given, network.preprocessing_owner.owner)
         for name, picture in awkward_pictures():
             picture.load()
             where = f"{label(network)}: a picture that is {name}"

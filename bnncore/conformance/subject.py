@@ -16,7 +16,7 @@ from bnncore.classifier import Classifier
 from bnncore.conformance.reporting import CheckError
 from bnncore.discovery.blocklist import same_distribution
 from bnncore.discovery.entry_points import Entry
-from bnncore.discovery.imports import import_object, module_of
+from bnncore.discovery.imports import module_of
 from bnncore.discovery.index import Claim
 from bnncore.discovery.installed import find_installed, read_installed
 from bnncore.discovery.kinds import BITSTREAM, DATASET, TOPOLOGY, Kind, offered_kinds
@@ -40,13 +40,14 @@ class Subject:
 
     Args:
         name: of the distribution, in any spelling.
+        registry: to look it up in; None for a fresh one.
 
     Raises:
         CheckError: if it is not installed, or offers nothing.
     """
 
-    def __init__(self, name: str) -> None:
-        self.registry = Registry()
+    def __init__(self, name: str, registry: Registry | None = None) -> None:
+        self.registry = registry or Registry()
         found = find_installed(name)
         if found is None:
             plugins = sorted({claim.distribution for claim in self.registry.index.claims})
@@ -76,6 +77,11 @@ class Subject:
                 f"{self.name} {self.version} offers nothing to bnncore; declare an entry point in one of the "
                 f"groups {groups}"
             )
+
+    @property
+    def owner(self) -> str:
+        """Name and version, as a ``Claim`` has them."""
+        return f"{self.name} {self.version}"
 
     def of(self, kind: Kind) -> tuple[Claim, ...]:
         """Return its claims of one kind."""
@@ -129,7 +135,7 @@ class Subject:
     @cached_property
     def plugins(self) -> dict[str, object]:
         """The plugin objects behind its entry points, imported."""
-        return {claim.value: import_object(claim.value) for claim in self.claims}
+        return {claim.value: self.registry.plugin(claim) for claim in self.claims}
 
     @cached_property
     def datasets(self) -> tuple[Dataset, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from attrs import evolve
 
@@ -42,8 +43,12 @@ from bnncore.conformance.network_checks import (
 from bnncore.conformance.picture_checks import check_preprocessing
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
+from bnncore.diagnosis.supervised import Section
+from bnncore.discovery.foreign import describe_error
+from bnncore.discovery.registry import Registry
+from bnncore.errors import BnnError
 
-__all__ = ["CHECKS", "check_distribution", "run_check"]
+__all__ = ["CHECKS", "check_distribution", "run_check", "sections"]
 
 Check = Callable[[Subject], Finding]
 
@@ -77,7 +82,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def check_distribution(name: str) -> Iterator[Finding]:
-    """Run every check on an installed distribution.
+    """Run every check on an installed distribution, in this process.
 
     Raises:
         CheckError: if it is not installed or no plugin.
@@ -87,11 +92,31 @@ def check_distribution(name: str) -> Iterator[Finding]:
         yield run_check(check, subject)
 
 
+def sections(registry: Registry, name: str) -> tuple[Section, ...]:
+    """Return the checks of a distribution, each by its name.
+
+    Raises:
+        CheckError: if it is not installed or no plugin.
+    """
+    subject = Subject(name, registry)
+
+    def run(check: Check) -> Iterator[Finding]:
+        yield run_check(check, subject)
+
+    return tuple((_name(check), partial(run, check)) for check in CHECKS)
+
+
 def run_check(check: Check, subject: Subject) -> Finding:
     """Run one check and name it; whatever a plugin raises becomes a problem, not an end."""
-    name = check.__name__.partition("_")[2]
     try:
-        return evolve(check(subject), subject=name)
-    except Exception as error:
+        return evolve(check(subject), subject=_name(check))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         # A plugin may raise anything; errors of bnncore already say what to do.
-        return Finding("problem", name, str(error) or type(error).__name__)
+        text = str(error) if isinstance(error, BnnError) else describe_error(error)
+        return Finding("problem", _name(check), text)
+
+
+def _name(check: Check) -> str:
+    return check.__name__.partition("_")[2]

@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 
 from bnncore.conformance.reporting import CheckError
 from bnncore.diagnosis.finding import Finding
+from bnncore.diagnosis.supervised import SECONDS
 from bnncore.discovery.installed import find_installed
 
 __all__ = ["check_wheel"]
@@ -22,13 +23,14 @@ __all__ = ["check_wheel"]
 _SECONDS = 1800
 
 
-def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Finding]:
+def check_wheel(target: Path, extra: Sequence[str] = (), seconds: float = SECONDS) -> Iterator[Finding]:
     """Install a wheel in a clean environment, run every check there, uninstall it, and look for leftovers.
 
     Args:
         target: a wheel, or a project folder, of which the sdist and from it the wheel are built.
         extra: further requirements for the clean environment, as pip takes them: what the plugin depends on
             and no index has yet.
+        seconds: how long one call of the plugin's code may take.
 
     Raises:
         CheckError: if it cannot be built or installed.
@@ -48,7 +50,7 @@ def check_wheel(target: Path, extra: Sequence[str] = ()) -> Iterator[Finding]:
         _run(uninstall, place, "pip uninstall")
         before = _files(place / "environment")
         _run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], place, "pip install")
-        for item in _checked(python, name, place):
+        for item in _checked(python, name, place, seconds):
             yield Finding(item["state"], item["check"], item["text"])
         _run(uninstall, place, "pip uninstall")
         left = sorted(_files(place / "environment") - before)
@@ -62,7 +64,8 @@ def _build(project: Path, target: Path) -> Path:
     """Build the sdist, and from it the wheel: build back ends lose files on either way."""
     command = [sys.executable, "-m", "build", "--outdir", str(target), str(project.resolve())]
     try:
-        _run(command, project, "building")
+        # Elsewhere, as a folder or file called build would go before the module.
+        _run(command, target.parent, "building")
     except CheckError as error:
         if "No module named build" in str(error):
             raise CheckError("to build a wheel, first: pip install build") from error
@@ -94,10 +97,10 @@ def _requirement(name: str) -> str:
     return f"{name}=={found.version}"
 
 
-def _checked(python: str, name: str, place: Path) -> list[dict[str, Any]]:
+def _checked(python: str, name: str, place: Path, seconds: float) -> list[dict[str, Any]]:
     """Run ``bnncore check`` in the clean environment and return its outcomes."""
     # Exit code 1 means problems; they are in the report.
-    command = [python, "-m", "bnncore", "check", name, "--json"]
+    command = [python, "-m", "bnncore", "check", name, "--json", "--timeout", str(seconds)]
     text = _run(command, place, "bnncore check", allowed=(0, 1))
     try:
         outcomes: list[dict[str, Any]] = json.loads(text)["outcomes"]

@@ -17,7 +17,7 @@ from PIL import Image
 from bnncore.backends import Candidate, choose, open_executor
 from bnncore.classifier import Classifier
 from bnncore.discovery.registry import Registry
-from bnncore.errors import BackendError
+from bnncore.errors import BackendError, PluginError
 from bnncore.pictures.decoding import open_image
 
 __all__ = ["Measurement", "Skipped", "measure", "sample_picture"]
@@ -89,7 +89,8 @@ def measure(
     images = np.random.default_rng(0).integers(0, 256, (batch, *one.shape), np.uint8)
     images[0] = one
     asked = classifier.options.backend
-    for candidate in choose(registry, job, asked):
+    # What is broken is told below, as what cannot run here is.
+    for candidate in choose(registry, job, asked, thorough=True):
         if asked not in ("auto", candidate.backend.name):
             continue
         if candidate.obstacle is not None:
@@ -104,7 +105,7 @@ def measure(
                 yield _measured(candidate, executor, images, ready, (decode, preprocess), seconds)
             finally:
                 executor.close()
-        except BackendError as error:
+        except (BackendError, PluginError) as error:
             yield Skipped(backend=candidate.backend.name, reason=str(error))
 
 

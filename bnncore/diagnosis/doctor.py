@@ -5,30 +5,68 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from bnncore import environment
 from bnncore.backends import choose
 from bnncore.diagnosis.board import examine_board
-from bnncore.diagnosis.finding import Finding
+from bnncore.diagnosis.finding import Finding, State
 from bnncore.diagnosis.metadata import examine_lists, examine_metadata
+from bnncore.diagnosis.supervised import SECONDS, Section, look
 from bnncore.discovery.index import Claim
 from bnncore.discovery.installed import find_installed
-from bnncore.discovery.kinds import DATASET, TOPOLOGY
+from bnncore.discovery.kinds import BITSTREAM, DATASET, TOPOLOGY
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BlockedError, BnnError
 from bnncore.opening import open_classifier
 from bnncore.options import Options
 
-__all__ = ["examine"]
+__all__ = ["examine", "examine_safely", "sections"]
 
 _DISTRIBUTIONS = ("bnncore", "bnncore-hw", "numpy", "pillow", "pluggy", "attrs", "cffi", "click", "pynq")
 
 
 def examine(registry: Registry) -> Iterator[Finding]:
-    """Look at the machine, every plugin and every backend; imports them all."""
+    """Look at the machine, every plugin and every backend; imports them all, into this process."""
+    for _, section in sections(registry):
+        yield from section()
+
+
+def examine_safely(seconds: float = SECONDS) -> Iterator[Finding]:
+    """Do what ``examine`` does in another process, so that a plugin that hangs or ends it is a problem like others.
+
+    Args:
+        seconds: how long one call of a plugin's code may take.
+    """
+    return look(f"{__name__}:sections", None, seconds)
+
+
+def sections(registry: Registry, given: None = None) -> tuple[Section, ...]:
+    """Return what is looked at, part by part."""
+    index = registry.index
+    return (
+        ("this machine", _machine),
+        ("board", partial(examine_board, registry)),
+        ("metadata", partial(_metadata, registry)),
+        *(
+            (f"{claim.kind.word} {claim.name}", partial(_record, registry, claim))
+            for kind in (TOPOLOGY, BITSTREAM)
+            for claim in index.of(kind)
+            # Those of bnncore are tested with it.
+            if not claim.blocked and (kind == TOPOLOGY or not claim.own)
+        ),
+        *((f"dataset {name}", partial(_dataset, registry, name)) for name in index.names(DATASET)),
+        ("backends", partial(_backends, registry)),
+        ("C kernels", lambda: iter((_kernels(),))),
+    )
+
+
+def _machine() -> Iterator[Finding]:
     yield Finding("ok", "python", f"{platform.python_version()} on {platform.machine()}, {sys.platform}")
     yield from _libraries()
-    yield from examine_board(registry)
+
+
+def _metadata(registry: Registry) -> Iterator[Finding]:
     for variable in environment.VARIABLES:
         if variable.value:
             yield Finding("note", variable.name, f"is set to {variable.value!r}")
@@ -37,13 +75,6 @@ def examine(registry: Registry) -> Iterator[Finding]:
     for claim in registry.index.claims:
         if claim.blocked:
             yield Finding("note", f"{claim.group} {claim.declared}", f"blocked: {claim.blocked}")
-    for claim in registry.index.of(TOPOLOGY):
-        if not claim.blocked:
-            yield _topology(registry, claim)
-    for name in registry.index.names(DATASET):
-        yield from _dataset(registry, name)
-    yield from _backends(registry)
-    yield _kernels()
 
 
 def _libraries() -> Iterator[Finding]:
@@ -60,12 +91,16 @@ def _libraries() -> Iterator[Finding]:
             yield Finding("problem", distribution, f"not installed; pip install {distribution}")
 
 
-def _topology(registry: Registry, claim: Claim) -> Finding:
+def _record(registry: Registry, claim: Claim) -> Iterator[Finding]:
+    """Look at a record that nothing else here opens."""
+    kind = claim.kind
     try:
-        topology = registry.topology(claim.name)
+        record = registry.describe(registry.owner(kind, claim.name))
     except BnnError as error:
-        return Finding("problem", f"topology {claim.name}", str(error))
-    return Finding("ok", f"topology {topology.name}", f"{topology.weights:,} weights, from {claim.owner}")
+        yield Finding("problem", f"{kind.word} {claim.name}", str(error))
+    else:
+        what = f"{record.weights:,} weights" if kind == TOPOLOGY else f"for {', '.join(record.boards)}"
+        yield Finding("ok", f"{kind.word} {claim.declared}", f"{what}, from {claim.owner}")
 
 
 def _dataset(registry: Registry, name: str) -> Iterator[Finding]:
@@ -117,7 +152,8 @@ def _backends(registry: Registry) -> Iterator[Finding]:
             backend = candidate.backend
             subject = f"backend {backend.name}"
             if candidate.obstacle is not None:
-                yield Finding("note", subject, f"cannot run here: {candidate.obstacle}")
+                state: State = "problem" if candidate.faulty else "note"
+                yield Finding(state, subject, f"cannot run here: {candidate.obstacle}")
                 continue
             try:
                 # To open the accelerator would replace what a board has loaded.

@@ -1,7 +1,7 @@
 """Import and describe plugins in a fresh process, and write down what that did to it.
 
-Run as ``python -m bnncore.publishing.probe REPORT``, with the claims as JSON on standard input. It is no part of
-``bnncore.conformance``, which imports numpy itself.
+``bnncore.diagnosis.supervised.fresh_python`` runs it, with the path of the report as its argument and the claims as
+JSON on standard input. It is no part of ``bnncore.conformance``, which imports numpy itself.
 """
 
 from __future__ import annotations

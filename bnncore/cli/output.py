@@ -6,11 +6,14 @@ written out, so that no name ends a command.
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout, suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -63,13 +66,48 @@ def count_up(text: str, *, done: bool) -> None:
 
 
 def json_option(function: Function) -> Function:
-    """Give a command the option ``--json``."""
+    """Give a command the option ``--json``: it is called with ``as_json=``.
+
+    What a plugin prints goes to standard error then, so that standard output is JSON and nothing else.
+    """
+
+    @functools.wraps(function)
+    def called(*args: Any, as_json: bool, **others: Any) -> Any:
+        with _aside if as_json else nullcontext():
+            if as_json:
+                _aside.enter_context(_printing_aside())
+            return function(*args, as_json=as_json, **others)
+
     option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-    return option(function)
+    return cast("Function", option(called))
+
+
+# What print_json ends. The command line runs one command in a process.
+_aside = ExitStack()
+
+
+@contextmanager
+def _printing_aside() -> Iterator[None]:
+    """Let what is printed on standard output go to standard error, also what C libraries print."""
+    stdout = sys.stdout
+    with ExitStack() as later, redirect_stdout(sys.stderr):
+        # Tests, notebooks and programs without a console have streams that are no files.
+        with suppress(OSError, ValueError, AttributeError):
+            if (stdout.fileno(), sys.stderr.fileno()) == (1, 2):
+                stdout.flush()
+                kept = os.dup(1)
+                later.callback(os.close, kept)
+                later.callback(os.dup2, kept, 1)
+                os.dup2(2, 1)
+        yield
 
 
 def print_json(content: Any) -> None:
-    """Print plain data as JSON, which any encoding can show and no terminal obeys."""
+    """Print plain data as JSON, which any encoding can show and no terminal obeys.
+
+    It is the one thing that a command with ``--json`` prints.
+    """
+    _aside.close()
     text = json.dumps(content, indent=2, ensure_ascii=False)
     if not _can_print(text):
         # Lone surrogates among them, which stand for bytes of file names.

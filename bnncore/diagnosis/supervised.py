@@ -106,10 +106,13 @@ def seconds_for_plugins() -> float:
 
 def _search_path() -> list[str]:
     path = list(sys.path)
-    here = str(Path.cwd())
-    own = str(Path(bnncore.__file__).parents[1])
-    wanted = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if path and path[0] == here and here not in (own, *(str(Path(each).absolute()) for each in wanted if each)):
+    try:
+        here = str(Path.cwd())
+    except OSError:
+        # It was removed.
+        path, here = [each for each in path if Path(each).is_absolute()], ""
+    # Where PYTHONPATH names the folder, too, that stands further behind. A clone may be run from its own folder.
+    if path and path[0] == here and here != str(Path(bnncore.__file__).parents[1]):
         del path[0]
     return [str(Path(each).absolute()) for each in path if each]
 

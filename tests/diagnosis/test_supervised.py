@@ -18,6 +18,8 @@ from bnncore.cli import cli
 from bnncore.diagnosis.supervised import fresh_python
 from bnncore.discovery import kinds
 
+PICTURE = Path(__file__).parents[2] / "examples" / "cucumber.png"
+
 TOPOLOGY = """
 from bnncore import Dense, Input, Topology, hookimpl
 
@@ -100,6 +102,17 @@ def test_what_a_plugin_prints_is_no_part_of_the_report(offer, monkeypatch):
     offer("loud", loud + TOPOLOGY)
     status, report = run("doctor")
     assert status == 0, report
+
+
+def test_what_a_plugin_prints_leaves_json_valid(offer):
+    loud = (
+        "import os\nprint('import')\nos.write(1, b'of C')\n" + BACKEND + "print('obstacle'); return 'no card'"
+    )
+    site = offer("odd", loud, kinds.BACKEND)
+    command = [sys.executable, "-m", "bnncore", "classify", "cucumber9", str(PICTURE), "--json"]
+    done = subprocess.run(command, env=environment(site), capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[0]["label"] == "M"
+    assert {"import", "of C", "obstacle"} <= set(re.split(r"\n|(?<=of C)", done.stderr))
 
 
 @pytest.mark.parametrize("code", ["import os; os._exit(3)", "import time; time.sleep(600)"])

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import frozen
 
 from bnncore.deprecation import JOB_BITSTREAM, JOB_BITSTREAMS, warn_deprecated
-from bnncore.discovery.foreign import failure, foreign_code, one_line
 from bnncore.discovery.host import PluginWarning
 from bnncore.discovery.imports import import_function
 from bnncore.discovery.kinds import BACKEND
 from bnncore.errors import BackendError, BnnError, PluginError, SettingError
+from bnncore.foreign import failure, foreign_code, one_line
 from bnncore.records import Backend
 from bnncore.spelling import argument
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bnncore.discovery.foreign import failure, foreign_code
 from bnncore.errors import BackendError, BnnError, PluginError
+from bnncore.foreign import failure, foreign_code
 from bnncore.spelling import argument
 
 __all__ = ["CheckedExecutor", "Spent"]

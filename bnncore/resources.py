@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bnncore.errors import ResourceError
 from bnncore.files import read_limited
+from bnncore.foreign import describe_error, foreign_code
 from bnncore.formats.manifest import MANIFEST, read_manifest
 from bnncore.records import Resource
 
@@ -71,15 +72,15 @@ def read_resource(resource: Resource) -> bytes:
 
 
 def package_folder(package: str) -> Path:
-    """Return the folder of an installed package, without importing it.
+    """Return the folder of an installed package, without importing it; Python imports those that it lies in.
 
     Raises:
         ResourceError: if it is not installed, or not as files.
     """
-    try:
+    with foreign_code(
+        "", lambda error: ResourceError(f"package {package!r} cannot be found: {describe_error(error)}")
+    ):
         spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError) as error:
-        raise ResourceError(f"package {package!r} cannot be found: {error}") from error
     if spec is None or not spec.submodule_search_locations:
         raise ResourceError(f"package {package!r} cannot be found, or is no package with files")
     return Path(next(iter(spec.submodule_search_locations)))

@@ -16,11 +16,11 @@ from bnncore.backends import Job, choose, open_executor
 from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject, label
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.foreign import failure, foreign_code
 from bnncore.discovery.imports import import_function
 from bnncore.discovery.kinds import BACKEND
 from bnncore.discovery.resolve import Resolution
 from bnncore.errors import BnnError, InputError
+from bnncore.foreign import failure, foreign_code
 from bnncore.formats.golden import parse_golden
 from bnncore.publishing.pack import golden_inputs
 from bnncore.publishing.random_network import random_network

@@ -11,8 +11,8 @@ from bnncore import hookspecs
 from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject, label
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.foreign import describe_error, foreign_code
 from bnncore.discovery.kinds import PARAMETERS, PREPROCESSING, Kind, hook_names, kinds, offered_kinds
+from bnncore.foreign import describe_error, foreign_code
 from bnncore.hookspecs import API_LEVEL, PROJECT
 
 __all__ = [

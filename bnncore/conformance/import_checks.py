@@ -15,7 +15,7 @@ from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 from bnncore.diagnosis.supervised import fresh_python, seconds_for_plugins
-from bnncore.discovery.foreign import one_line
+from bnncore.foreign import one_line
 
 __all__ = ["check_describing_is_light", "check_import_is_light", "check_import_is_quiet"]
 

@@ -44,9 +44,9 @@ from bnncore.conformance.picture_checks import check_preprocessing
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 from bnncore.diagnosis.supervised import Section
-from bnncore.discovery.foreign import describe_error
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BnnError
+from bnncore.foreign import describe_error
 
 __all__ = ["CHECKS", "check_distribution", "run_check", "sections"]
 

@@ -1,6 +1,6 @@
 """Look at plugins in a process of its own, which may hang or end with them.
 
-Whose code runs is told by ``bnncore.discovery.foreign``, so that the one that takes the process along is known: the
+Whose code runs is told by ``bnncore.foreign``, so that the one that takes the process along is known: the
 rest is looked at by a fresh process, in which the culprit is an error. As long as nobody does such a thing there is
 one process, which costs a start of Python.
 """
@@ -27,9 +27,9 @@ from typing import IO, Any
 import bnncore
 from bnncore import spelling
 from bnncore.diagnosis.finding import Finding
-from bnncore.discovery.foreign import observe, one_line
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BnnError
+from bnncore.foreign import observe, one_line
 
 __all__ = ["SECONDS", "Section", "Sections", "fresh_python", "look", "main", "seconds_for_plugins"]
 

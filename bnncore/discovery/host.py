@@ -12,10 +12,10 @@ import pluggy
 from bnnhw.locks import new_lock
 
 from bnncore import hookspecs
-from bnncore.discovery.foreign import describe_error, foreign_code, one_line
 from bnncore.discovery.imports import import_object, is_being_imported
 from bnncore.discovery.index import Claim
 from bnncore.errors import PluginError
+from bnncore.foreign import describe_error, foreign_code, one_line
 from bnncore.hookspecs import API_LEVEL, PROJECT
 
 __all__ = ["PluginHost", "PluginWarning"]

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bnncore.discovery.foreign import describe_error, foreign_code
 from bnncore.errors import PluginError
+from bnncore.foreign import describe_error, foreign_code
 
 __all__ = ["import_function", "import_object", "is_being_imported", "module_of", "split_path"]
 

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from bnnhw.topology import Input
 from PIL import Image
 
-from bnncore.discovery.foreign import describe_error, foreign_code
 from bnncore.discovery.imports import import_function
 from bnncore.errors import InputError, PluginError
+from bnncore.foreign import describe_error, foreign_code
 from bnncore.pictures.decoding import Resampling, Source, on_background, open_image, to_rgb
 from bnncore.pictures.digits import digit
 from bnncore.records import Preprocessing

@@ -13,8 +13,8 @@ import pytest
 import bnncore
 from bnncore import BackendError, InputError, PluginError
 from bnncore.discovery import host, kinds
-from bnncore.discovery.foreign import describe_error, one_line
 from bnncore.discovery.host import PluginWarning
+from bnncore.foreign import describe_error, one_line
 
 TOPOLOGY = """
 from bnncore import Dense, Input, Topology, hookimpl
@@ -385,3 +385,12 @@ def test_nothing_is_warned_of_where_nothing_is_wrong(offer, registry):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert registry.topology("plain").name == "plain"
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def test_a_package_that_ends_the_program_when_its_files_are_looked_for_is_an_error(install):
+    install("bnn-box", {}, {"bnn_box/__init__.py": "raise SystemExit", "bnn_box/inner/__init__.py": ""})
+    with pytest.raises(bnncore.ResourceError, match=r"package 'bnn_box\.inner' cannot be found: SystemExit"):
+        bnncore.packaged("bnn_box.inner", "weights.npz")

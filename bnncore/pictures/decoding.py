@@ -232,7 +232,8 @@ def _open_heif(stream: io.BytesIO, where: str) -> Image.Image:
             "as a JPEG"
         ) from error
     stream.seek(0)
-    image: Image.Image = HeifImageFile(stream, "")
+    # pillow-heif has no types, where it is installed.
+    image: Image.Image = HeifImageFile(stream, "")  # type: ignore[no-untyped-call,unused-ignore]
     return image
 
 

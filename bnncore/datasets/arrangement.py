@@ -26,6 +26,7 @@ _NUMBERED = re.compile(r"(?P<name>[^\W\d_][^.]*)\.\d+\.[^.]+")
 _UNKNOWN = frozenset({"unknown", "unlabeled", "unlabelled", "unclassified", "allclasses", "noclass"})
 # What holds the pictures where something that belongs to them, as masks, lies beside it.
 _HOLDER = re.compile(r"(?:jpeg)?im(?:age|g)s?|data(?:set)?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _STRAY = "in no folder of a class"
 
 
@@ -40,6 +41,7 @@ class Part:
         classes: the pictures of each class, by its folder's name, sorted.
         unlabelled: pictures that lie in no folder of a class; only where there are no classes.
         numbered: whether the classes are those of names such as cat.0.jpg.
+        within_all: folders that all classes hold, and nothing else: which might be the classes.
     """
 
     split: Split | None
@@ -48,6 +50,7 @@ class Part:
     classes: Mapping[str, Sequence[Path]]
     unlabelled: Sequence[Path] = ()
     numbered: bool = False
+    within_all: Sequence[str] = ()
 
 
 def arrange(root: Folder, known: Sequence[str] | None, passed: PassedOverNames) -> list[Part]:
@@ -82,14 +85,24 @@ def _inner(folder: Folder, known: set[str]) -> Folder:
     """Return the folder below that is meant: the only one, if its name or content shows that it is no class."""
     while not folder.pictures and len(folder.folders) == 1:
         (only,) = folder.folders
-        repeats = only.name.casefold() == folder.name.casefold()
-        names = [each.name for each in only.folders]
-        wraps = len(set(splits_of_siblings(names).values())) > 1
-        wraps = wraps or (len(names) == 1 and is_filler(names[0]) and bool(only.folders[0].folders))
+        repeats = _plain(only.name) == _plain(folder.name)
+        wraps = _wraps_splits(only)
+        wraps = wraps or (
+            len(only.folders) == 1 and is_filler(only.folders[0].name) and bool(only.folders[0].folders)
+        )
         if class_name(only.name) in known or not (repeats or wraps or is_filler(only.name)):
             break
         folder = only
     return folder
+
+
+def _wraps_splits(folder: Folder) -> bool:
+    """Whether several splits are in a folder, or one with folders in it, or so in the one folder below it."""
+    while not folder.pictures and len(folder.folders) == 1:
+        above, (folder,) = folder, folder.folders
+        if split_of(folder.name) is not None and split_of(above.name) is None:
+            return bool(folder.folders)
+    return len(set(splits_of_siblings([each.name for each in folder.folders]).values())) > 1
 
 
 def _splits(root: Folder, known: set[str]) -> dict[str, Split]:
@@ -173,10 +186,31 @@ def _unsplit(root: Folder, known: set[str], passed: PassedOverNames) -> list[Par
                 f"{root.path}: all pictures are below {only.name!r}, which would be the only class; if the folders "
                 f"in it are the classes, give {only.path}"
             )
+    _check_copies(root)
     _check_numbered_folders(root)
     for path in root.pictures:
         passed.add(_STRAY, path)
-    return [Part(split=None, name=root.name, path=root.path, classes=_classes(root))]
+    return [
+        Part(
+            split=None,
+            name=root.name,
+            path=root.path,
+            classes=_classes(root),
+            within_all=_within_all(root, known),
+        )
+    ]
+
+
+def _check_copies(folder: Folder) -> None:
+    """Refuse a class whose folders are called as the classes beside it: it is all of the data once more."""
+    for each in folder.folders:
+        beside = {class_name(other.name) for other in folder.folders if other is not each}
+        inner = [below.name for below in each.folders]
+        if len(inner) > 1 and not each.pictures and beside >= {class_name(name) for name in inner}:
+            raise DatasetError(
+                f"{folder.path}: {each.name!r} holds {some(inner)}, which are beside it as well; if it is a copy of "
+                "them, take it out, and if it is a class, rename the folders in it"
+            )
 
 
 def _check_numbered_folders(root: Folder) -> None:
@@ -189,7 +223,7 @@ def _check_numbered_folders(root: Folder) -> None:
         return
     (inner,) = within
     # Years of pictures, though, are no classes of numbered things.
-    if len(inner) > 1 and not all(name.isdigit() for name in inner):
+    if len(inner) > 1 and not all(_YEAR.fullmatch(name) for name in inner):
         raise DatasetError(
             f"{root.path}: each of {some(names)} holds {some(inner)}: which are the classes? Put the pictures of a "
             "class into one folder, and parts of the data, if they are, into train/, val/ and test/"
@@ -207,6 +241,7 @@ def _split_classes(root: Folder, within: Mapping[str, Mapping[str, Split]]) -> l
                 f"but {folder.name!r} has pictures that are in no such folder; put all of them into splits, best as "
                 "train/CLASS and test/CLASS, or rename the folder"
             )
+    _check_classes_within(root, within)
     found: dict[Split, dict[str, list[Path]]] = {"train": {}, "validation": {}, "test": {}}
     for folder in root.folders:
         for each in folder.folders:
@@ -218,10 +253,31 @@ def _split_classes(root: Folder, within: Mapping[str, Mapping[str, Split]]) -> l
     ]
 
 
+def _check_classes_within(root: Folder, within: Mapping[str, Mapping[str, Split]]) -> None:
+    """Refuse folds, or sites, of which each has its splits and the same classes in them: fold1/train/cat."""
+    classes = {
+        folder.name: {
+            class_name(below.name)
+            for each in folder.folders
+            for below in each.folders
+            if not _YEAR.fullmatch(below.name) and not is_filler(below.name)
+        }
+        for folder in root.folders
+    }
+    shared = sorted(set.intersection(*classes.values()))
+    if shared and not any(each.pictures for folder in root.folders for each in folder.folders):
+        first = root.folders[0]
+        raise DatasetError(
+            f"{root.path}: each of {some(list(classes))} has splits, and {some(shared)} in them: which are the "
+            f"classes? Give the folder of one of them, for example {first.path}, or leave no folder in "
+            f"{first.name}/{next(iter(within[first.name]))}"
+        )
+
+
 def _part(folder: Folder, split: Split, known: set[str], passed: PassedOverNames) -> Part:
     inner = _inner(folder, known)
-    only = class_name(inner.folders[0].name).casefold() if len(inner.folders) == 1 else ""
-    unknown = split != "train" and re.sub(r"[\W_]+", "", only) in _UNKNOWN and not inner.pictures
+    only = inner.folders[0].name if len(inner.folders) == 1 else ""
+    unknown = split != "train" and _plain(only) in _UNKNOWN and not inner.pictures
     if not inner.folders or unknown:
         classes = _numbered(inner.pictures)
         return Part(
@@ -232,6 +288,7 @@ def _part(folder: Folder, split: Split, known: set[str], passed: PassedOverNames
             unlabelled=() if classes else tuple(inner.all_pictures()),
             numbered=bool(classes),
         )
+    _check_copies(inner)
     for path in inner.pictures:
         passed.add(_STRAY, path)
     nested = [
@@ -245,12 +302,30 @@ def _part(folder: Folder, split: Split, known: set[str], passed: PassedOverNames
             f"{folder.path}: {nested[0]} is called like a split of the data, and is in the {split} split already; "
             "rename it, or take it out"
         )
-    return Part(split=split, name=folder.name, path=folder.path, classes=_classes(inner))
+    return Part(
+        split=split,
+        name=folder.name,
+        path=folder.path,
+        classes=_classes(inner),
+        within_all=_within_all(inner, known),
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def _classes(folder: Folder) -> dict[str, list[Path]]:
     """Return the pictures of each class: all that are in its folder, or below."""
     return {each.name: list(each.all_pictures()) for each in folder.folders}
+
+
+def _within_all(folder: Folder, known: set[str]) -> tuple[str, ...]:
+    """Return the several folders that each class holds, if it is the same ones, no years, and no pictures."""
+    within = {tuple(below.name for below in each.folders) for each in folder.folders}
+    inner = next(iter(within), ()) if len(within) == 1 and len(folder.folders) > 1 else ()
+    plain = any(each.pictures for each in folder.folders) or all(_YEAR.fullmatch(name) for name in inner)
+    return () if known or plain or len(inner) < 2 else inner
 
 
 def _numbered(pictures: Sequence[Path]) -> dict[str, list[Path]]:

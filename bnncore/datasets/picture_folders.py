@@ -13,6 +13,7 @@ from bnncore.datasets.picture_reading import read_pictures
 from bnncore.datasets.picture_tree import PassedOverNames, has_pictures_below, look_through
 from bnncore.datasets.splits import Split, split_of
 from bnncore.datasets.surveys import Survey
+from bnncore.formats.listing import some
 
 __all__ = ["LAYOUT", "PictureFolders"]
 
@@ -53,7 +54,7 @@ class PictureFolders:
             },
             unlabelled={part.split: len(part.unlabelled) for part in parts if part.unlabelled},
             passed_over=passed.result(),
-            notes=(*_by_name(parts), *index.notes, *_absent(self._items, index.classes)),
+            notes=(*_by_name(parts), *_within_all(parts), *index.notes, *_absent(self._items, index.classes)),
         )
 
     def read(self, split: Split, prepare: Prepare | None = None, skip_broken: bool = False) -> LabelledImages:
@@ -92,6 +93,16 @@ def _by_name(parts: Sequence[Part]) -> list[str]:
         f"the classes{f' of {part.name!r}' if part.split else ''} are what the pictures' names begin with"
         for part in parts
         if part.numbered
+    ]
+
+
+def _within_all(parts: Sequence[Part]) -> list[str]:
+    """Say where it may be the folders below those of the classes that are meant, as of several sites, or colourings."""
+    return [
+        f"each class{f' of {part.name!r}' if part.split else ''} holds {some(part.within_all)}; if those are the "
+        "classes, put the pictures of each into one folder"
+        for part in parts
+        if part.within_all
     ]
 
 

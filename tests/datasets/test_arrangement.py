@@ -137,6 +137,19 @@ def test_classes_may_hold_the_splits(look) -> None:
             ("fold1/cat/1.png", "fold1/dog/1.png", "fold2/cat/2.png", "fold2/dog/2.png"),
             "each of 'fold1', 'fold2' holds",
         ),
+        (("fold1/0/1.png", "fold1/1/1.png", "fold2/0/2.png", "fold2/1/2.png"), "which are the classes?"),
+        (
+            ("fold1/train/cat/1.png", "fold1/test/cat/2.png", "fold2/train/cat/3.png", "fold2/test/cat/4.png"),
+            "each of 'fold1', 'fold2' has splits, and 'cat' in them: which are the classes",
+        ),
+        (
+            ("no/1.png", "yes/1.png", "tumours/no/1.png", "tumours/yes/1.png"),
+            "'tumours' holds 'no', 'yes', which are beside it as well; if it is a copy",
+        ),
+        (
+            ("train/no/1.png", "train/yes/1.png", "train/all/no/1.png", "train/all/yes/1.png", "test/no/1.png"),
+            "'all' holds 'no', 'yes', which are beside it",
+        ),
         (("00/palm/1.png", "00/fist/1.png", "01/palm/1.png", "01/fist/1.png"), "which are the classes?"),
         (("1.png", "2.png"), "in no folder of a class"),
     ],
@@ -161,6 +174,35 @@ def test_years_in_numbered_classes_are_no_classes(look) -> None:
 def test_a_folder_that_only_wraps_is_opened(look, wrapper) -> None:
     found = look(f"{wrapper}/train/cat/1.png", f"{wrapper}/train/dog/1.png", f"{wrapper}/test/cat/1.png")
     assert counts(found) == {"train": BOTH, "test": {"cat": 1}}
+
+
+def test_any_number_of_folders_around_the_splits_is_opened(look) -> None:
+    """As faces of Kaggle have it: what is called nearly the same is no class either."""
+    names = [
+        f"faces/real_vs_fake/real-vs-fake/{split}/{name}/1.png" for split in ("train", "test") for name in BOTH
+    ]
+    assert counts(look(*names)) == {"train": BOTH, "test": BOTH}
+
+
+def test_folders_of_years_in_the_splits_of_classes_are_of_the_class(look) -> None:
+    found = look(*(f"{name}/{split}/2024/1.png" for name in BOTH for split in ("train", "test")))
+    assert counts(found) == {"train": BOTH, "test": BOTH}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("mine/train/cat/1.png", "mine/train/dog/1.png"), ("train/train/cat/1.png", "train/train/dog/1.png")],
+)
+def test_one_split_may_be_wrapped_too(look, names) -> None:
+    assert counts(look(*names)) == {"train": BOTH}
+
+
+@pytest.mark.parametrize("above", ["", "train/"])
+def test_folders_that_all_classes_hold_are_said_to_be_perhaps_the_classes(look, above) -> None:
+    found = look(*(f"{above}{site}/{name}/1.png" for site in ("north", "south") for name in BOTH))
+    assert list(counts(found).values()) == [{"north": 2, "south": 2}]
+    (note,) = found.notes
+    assert "holds 'cat', 'dog'; if those are the classes, put the pictures of each into one folder" in note
 
 
 def test_what_wraps_the_folder_of_images_is_opened(look) -> None:

@@ -41,7 +41,8 @@ class Archive:
     def __init__(self, file: zipfile.ZipFile, where: str, size: int) -> None:
         self._file = file
         self._size = size
-        self._left = max(_ALWAYS, _TIMES * size)
+        self._most = max(_ALWAYS, _TIMES * size)
+        self._unpacking = 0
         self._members: dict[str, zipfile.ZipInfo] = {}
         self.where = where
         for info in file.infolist():
@@ -110,12 +111,13 @@ class Archive:
             raise ParameterError(
                 f"{self._place(name)}: expected stored or deflated data, found zip's method {info.compress_type}"
             )
-        self._left -= info.file_size
-        if self._left < 0:
+        self._unpacking += info.file_size
+        if self._unpacking > self._most:
+            together = "its" if info.file_size > self._most else "with the members before it,"
+            size = info.file_size if info.file_size > self._most else self._unpacking
             raise ParameterError(
-                f"{self._place(name)}: its {info.file_size} bytes are more than a file of {self._size} bytes may "
-                f"unpack to ({max(_ALWAYS, _TIMES * self._size)}); weights hardly deflate, so it holds none: write it "
-                "without compression"
+                f"{self._place(name)}: {together} {size} bytes are more than a file of {self._size} bytes may unpack "
+                f"to ({self._most}); weights hardly deflate, so it holds none: write it without compression"
             )
         with self._file.open(info) as member:
             data = member.read(info.file_size)

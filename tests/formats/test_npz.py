@@ -24,6 +24,7 @@ from strategies import seeds, topologies
 
 from bnncore.errors import ParameterError
 from bnncore.formats import npz
+from bnncore.formats.archive import open_archive
 from bnncore.formats.npz import npz_bytes, parse_npz, read_npz, write_npz
 from bnncore.formats.provenance import Provenance
 from bnncore.publishing.random_network import random_network
@@ -452,6 +453,16 @@ def test_weights_that_unpack_to_many_times_their_file_are_refused_unread(
     finally:
         tracemalloc.stop()
     assert peak < 2**22
+
+
+def test_members_that_are_too_large_together_are_said_to_be() -> None:
+    """None of them is by itself, so its own size would explain nothing."""
+    file = zipped({f"{name}.npy": npy(np.zeros(2**21, np.uint8)) for name in "ab"}, zipfile.ZIP_DEFLATED)
+    message = r"member 'b': with the members before it, 4194560 bytes are more than .* \(4194304\)"
+    with open_archive(file, "w.npz") as archive:
+        archive.array("a")
+        with pytest.raises(ParameterError, match=message):
+            archive.array("b")
 
 
 def test_a_network_is_read_in_little_more_memory_than_its_weights_take() -> None:

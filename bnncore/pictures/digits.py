@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 
 # Pictures larger than this are averaged down first: a digit needs no more, and a photograph costs less.
 _WORKING_SIDE = 400
+# Pixels that are converted at once.
+_AT_ONCE = 2**22
 _BOX_SHARE = 20 / 28
 # Width of MNIST's strokes over the longer side of the digit, in the middle.
 _STROKE_SHARE = 0.11
@@ -76,13 +78,13 @@ def _is_light_on_dark(image: Image.Image) -> bool:
 def _grey(image: Image.Image) -> Array:
     """Return float32 [H, W], 0..255; what is transparent becomes the opposite of what is not."""
     largest = max(image.size)
-    if image.mode in ("P", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
     if largest > _WORKING_SIDE:
-        if image.mode == "1":
-            image = image.convert("L")
-        image = image.reduce(-(-largest // _WORKING_SIDE))
+        image = _reduced(image, -(-largest // _WORKING_SIDE))
+    elif image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
     if image.mode in ("LA", "La", "RGBA", "RGBa"):
+        # Pillow has no direct way from premultiplied grey.
+        image = image.convert("LA") if image.mode == "La" else image
         rgba = np.asarray(image.convert("RGBA"), np.float32)
         grey = rgba[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
         alpha = rgba[..., 3] / 255
@@ -91,6 +93,28 @@ def _grey(image: Image.Image) -> Array:
         return grey * alpha + background * (1 - alpha)
     grey_image = image if image.mode == "L" else to_rgb(image).convert("L")
     return np.asarray(grey_image, np.float32)
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Return the mean of each square of so many pixels, with colours instead of a palette's numbers.
+
+    Strip by strip: colours and transparency would take many times the memory of the picture.
+    """
+    mode = image.mode
+    if mode in ("P", "PA") or "transparency" in image.info:
+        mode = "RGBA"
+    elif mode == "1":
+        mode = "L"
+    width, height = image.size
+    # Of whole squares, so that it is the same as at once.
+    rows = factor * max(1, _AT_ONCE // (factor * width))
+    if rows >= height or image.mode == mode in ("L", "RGB"):
+        return (image if image.mode == mode else image.convert(mode)).reduce(factor)
+    result = Image.new(mode, (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows))).convert(mode)
+        result.paste(strip.reduce(factor), (0, top // factor))
+    return result
 
 
 def _found_ink(grey: Array) -> Ink:

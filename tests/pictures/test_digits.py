@@ -376,6 +376,17 @@ def test_several_digits_are_said_to_be_several(count: int, across: bool) -> None
         see(page)
 
 
+@pytest.mark.parametrize("mode", ["P", "PA", "LA", "RGBA", "La", "RGB", "1", "CMYK"])
+def test_a_large_picture_is_shrunk_in_strips_as_at_once(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Image.effect_noise((930, 1111), 90)
+    page.paste(seven().resize((500, 500)), (200, 300))
+    page = page.convert("RGBA" if mode in ("PA", "RGBA") else "LA" if mode in ("LA", "La") else "RGB")
+    page = page.quantize(16) if mode == "P" else page.convert(mode)
+    whole = np.asarray(digit(page, LFC))
+    monkeypatch.setattr("bnncore.pictures.digits._AT_ONCE", 10_000)
+    assert np.array_equal(np.asarray(digit(page, LFC)), whole)
+
+
 # -- what is a digit already -----------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ Cameras and scanners measure 10, 12 or 14 bits and store them in 16. Taken for 1
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,9 @@ _TELLING = 64
 _AT_ONCE = 2**22
 # Tags of TIFF: the largest value that a pixel may have, and the bits of one (TIFF 6.0, Baseline Field Reference Guide).
 _BITS_PER_SAMPLE, _MAX_SAMPLE, _SMAX_SAMPLE = 258, 281, 341
+# Colours in a PPM (netpbm, ppm(5)): width, height and the largest value, with comments between them.
+_PPM_HEADER = re.compile(rb"P[36](?:(?:\s|#[^\r\n]*[\r\n])+\d+){2}(?:\s|#[^\r\n]*[\r\n])+(?P<most>65535)\s")
+_PPM_LONGEST = 1024
 
 
 def eight_bits(image: Image.Image, data: bytes, where: str) -> Image.Image:
@@ -111,7 +115,24 @@ def _sixteen(image: Image.Image, data: bytes) -> bool:
     """Whether colours, of which Pillow keeps the high byte alone, have 16 bits in the file."""
     if image.format == "PNG":
         return data[24:25] == b"\x10"
+    if image.format == "PPM":
+        return _whole_range(data) is not None
+    if image.format == "SGI":
+        # Bytes a value.
+        return data[3:4] == b"\x02"
     return image.format == "TIFF" and _largest(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE)) == _BITS
+
+
+def _whole_range(data: bytes) -> re.Match[bytes] | None:
+    """Return the header of a PPM whose largest value, the group ``most``, is that of 16 bits; None of all else."""
+    return _PPM_HEADER.match(data, 0, _PPM_LONGEST)
+
+
+def _largest_of_ppm(data: bytes, start: int, count: int) -> int:
+    """Return the largest of so many values, two bytes each or, in P3, text."""
+    if data.startswith(b"P6"):
+        return int(np.frombuffer(data, ">u2", count, start).max())
+    return max(int(match[0]) for match in re.finditer(rb"\d+", re.sub(rb"#[^\r\n]*", b"", data[start:])))
 
 
 def _colours(image: Image.Image, data: bytes, where: str) -> Image.Image:
@@ -121,9 +142,16 @@ def _colours(image: Image.Image, data: bytes, where: str) -> Image.Image:
     count = len(bands) - (bands[-1] == "A")
     high = int(np.max(np.reshape(image.getextrema(), (-1, 2))[:count]))
     bits = _declared(image, data)
-    if bits is None and high >= 2**6:
+    if bits is None and high > 2**6:
         return image
     # Decoded once more for the bits that Pillow left out, unless that is as large as it is dear.
+    if (ppm := _whole_range(data)) is not None:
+        bits = _seen(_largest_of_ppm(data, ppm.end(), image.width * image.height * count), image, where)
+        # Pillow scales by the largest value that the header names.
+        named = data[: ppm.start("most")] + b"%d" % (2**bits - 1) + data[ppm.end("most") :]
+        scaled: Image.Image = Image.open(io.BytesIO(named))
+        scaled.load()
+        return scaled
     low = _low_bytes(data) if image.width * image.height <= _AT_ONCE else None
     if low is None or low.mode != image.mode or low.size != image.size:
         bits = bits or _seen(high << 8 | 255 if high else 0, image, where)

@@ -127,6 +127,38 @@ def test_colours_that_use_fewer_bits_are_scaled_with_all_of_them(bits: int, samp
         assert samples == 3 or np.all(found[..., -1] == 255)
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("kind", ["P6", "P3", "SGI"])
+def test_colours_of_other_formats_are_scaled_too(bits: int, kind: str) -> None:
+    values = np.stack([grey(bits), grey(bits)[::-1], grey(bits)[:, ::-1]], -1)
+    head = f"{kind}\n# of a camera\n64 48\n65535\n".encode()
+    if kind == "SGI":
+        # Planes, each from the bottom up.
+        data = struct.pack(">HBBHHHHii", 474, 0, 2, 3, 64, 48, 3, 0, 65535).ljust(512, b"\0")
+        data += values[::-1].transpose(2, 0, 1).astype(">u2").tobytes()
+    else:
+        data = head + (
+            values.astype(">u2").tobytes() if kind == "P6" else " ".join(map(str, values.ravel())).encode()
+        )
+    with pytest.warns(UserWarning, match=f"taken for one of {bits} bits"):
+        found = open_image(data)
+    # Of planes the high bytes are looked at.
+    allowed = 2 ** (16 - bits) if kind == "SGI" else 1
+    assert error(found, np.stack([EIGHT, EIGHT[::-1], EIGHT[:, ::-1]], -1)) <= allowed
+
+
+@pytest.mark.parametrize("most", [4095, 65535])
+def test_colours_that_say_what_they_use_are_as_pillow_scales_them(most: int) -> None:
+    values = (np.stack([RAMP] * 3, -1) * most).round()
+    assert (
+        error(
+            open_image(f"P6 64 48 {most}\n".encode() + values.astype(">u2").tobytes()),
+            np.stack([EIGHT] * 3, -1),
+        )
+        <= 1
+    )
+
+
 def test_colours_of_all_bits_are_what_pillow_makes_of_them() -> None:
     values = np.stack([grey(16), grey(16)[::-1], grey(16)], -1)
     assert np.array_equal(np.asarray(open_image(png(values))), values >> 8)

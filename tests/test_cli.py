@@ -14,6 +14,7 @@ from PIL import Image
 import bnncore
 from bnncore.cli import cli, main
 from bnncore.discovery.kinds import DATASET, TOPOLOGY
+from bnncore.errors import InputError
 from bnncore.formats.npz import write_npz
 
 COMMANDS = ("list", "info", "classify", "explain", "plugins", "doctor")
@@ -71,6 +72,16 @@ def test_classify_prints_label_bar_and_backend(bnn, weights, picture):
     assert out.startswith(f"{picture}: dark ")
     assert "numpy" in out
     assert "100%" in out
+
+
+def test_classify_names_the_picture_whatever_is_wrong_in_it(bnn, weights, tmp_path, monkeypatch):
+    def several(*_):
+        raise InputError("expected one digit, found 2 in a row")
+
+    Image.new("L", (200, 100), 255).save(tmp_path / "two.png")
+    monkeypatch.setattr("bnncore.classifier.Classifier.classify", several)
+    code, _, err = bnn("classify", weights, tmp_path / "two.png")
+    assert (code, err) == (1, f"bnncore: {tmp_path / 'two.png'}: expected one digit, found 2 in a row\n")
 
 
 def test_classify_json_carries_the_exact_scores(bnn, weights, picture):

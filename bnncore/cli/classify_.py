@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bnncore import BnnError, Prediction, registry
+from bnncore import BnnError, InputError, Prediction, registry
 from bnncore.cli.ending import EXIT_ERROR
 from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import bar, complain, json_option, print_json, say
@@ -53,7 +53,7 @@ def command(
                 failed = True
                 results.append({"image": image, "error": str(error)})
                 if not as_json:
-                    complain(str(error))
+                    complain(_about(image, error))
                 continue
             results.append(_as_dict(image, prediction, top))
             if not as_json:
@@ -75,6 +75,12 @@ def _check_order(name: str, images: tuple[str, ...]) -> None:
     # A path is opened first: what is there may be no network that can be loaded, and there is a way from it.
     if not images and not os.path.exists(name):  # noqa: PTH110  # pathlib raises for names that no file system takes
         raise click.UsageError("Missing argument 'IMAGE...'.")
+
+
+def _about(image: str, error: BnnError) -> str:
+    """Return what is wrong with a picture, by its name: what is wrong in it, as two digits, names none."""
+    message = str(error)
+    return f"{image}: {message}" if isinstance(error, InputError) and image not in message else message
 
 
 def _as_dict(image: str, prediction: Prediction, top: int) -> dict[str, Any]:

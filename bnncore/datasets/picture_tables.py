@@ -29,6 +29,14 @@ _COLUMNS = {
     "path": ("path", "filepath", "filename", "imagepath", "imagename", "imagefile", "imagefilename", "image"),
     "label": ("label", "labels", "labelname", "class", "classname", "classid", "category", "target"),
     "split": ("split", "set", "subset", "partition", "datasplit"),
+    "isvalid": ("isvalid", "isval", "isvalidation"),
+    "istest": ("istest",),
+}
+# Columns that say yes or no of a split, as fastai's tables have one; what is in none of these is for training.
+_FLAGS: dict[str, Split] = {"isvalid": "validation", "istest": "test"}
+_YES_AND_NO = {
+    **dict.fromkeys(("true", "1", "1.0", "yes", "y", "t"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no", "n", "f", ""), False),
 }
 
 
@@ -67,8 +75,11 @@ class PictureTable:
             wrong = next((number for label, number in lines.items() if repr(label) in str(error)), None)
             raise DatasetError(str(error).replace(f"{path}:", f"{path}, line {wrong}:", 1)) from error
         self._classes = index.classes
+        pictures = [self._picture(row) for row in rows]
+        again = _named_again(path, rows, pictures, index)
+        places = dict(zip((row.number for row in rows), pictures))
         self._items: dict[Split | None, list[tuple[Path, int]]] = {
-            split: [(self._picture(row), index[row.label]) for row in by_split[split]] for split in splits
+            split: [(places[row.number], index[row.label]) for row in by_split[split]] for split in splits
         }
         counts: dict[Split | None, Mapping[str, int]] = {}
         for split, items in self._items.items():
@@ -80,7 +91,7 @@ class PictureTable:
             splits=tuple(split for split in splits if split is not None),
             classes=index.classes,
             counts=counts,
-            notes=tuple(index.notes),
+            notes=(*index.notes, *again),
         )
 
     def read(self, split: Split, prepare: Prepare | None = None, skip_broken: bool = False) -> LabelledImages:
@@ -115,6 +126,35 @@ def _picture(root: Path, given: str) -> Path:
     raise DatasetError(f"there is no file {given!r} in {root}")
 
 
+def _named_again(path: Path, rows: Sequence[_Row], pictures: Sequence[Path], index: ClassIndex) -> list[str]:
+    """Return what to say of pictures that several lines name.
+
+    Raises:
+        DatasetError: if they name two classes.
+    """
+    first: dict[Path, _Row] = {}
+    twice, splits = [], []
+    for row, picture in zip(rows, pictures):
+        before = first.setdefault(picture, row)
+        if index[before.label] != index[row.label]:
+            raise DatasetError(
+                f"{path}, line {row.number}: {row.path!r} is {row.label!r}, and in line {before.number} it is "
+                f"{before.label!r}; leave the line that is right"
+            )
+        if before.split != row.split:
+            splits.append(row.path)
+        elif before is not row:
+            twice.append(row.path)
+    return [
+        f"{some(names)} {'is' if len(names) == 1 else 'are'} {what}"
+        for names, what in (
+            (splits, "in several splits, so what is measured was learned from"),
+            (list(dict.fromkeys(twice)), "named more than once, and counted as often"),
+        )
+        if names
+    ]
+
+
 def _rows(path: Path) -> list[_Row]:
     with reading(path, DatasetError):
         size = path.stat().st_size
@@ -141,14 +181,35 @@ def _rows(path: Path) -> list[_Row]:
     for number, row in found:
         if not (row["path"] or "").strip() or not (row["label"] or "").strip():
             raise DatasetError(f"{path}, line {number}: expected a path and a label")
-        split = None
-        if "split" in columns and (split := split_of(row["split"] or "")) is None:
-            raise DatasetError(
-                f"{path}, line {number}: expected train, validation or test in the column {columns['split']!r}, found "
-                f"{(row['split'] or '')[:60]!r}"
-            )
+        split = _split(row, columns, f"{path}, line {number}")
         rows.append(_Row(number=number, path=row["path"], label=row["label"], split=split))
     return rows
+
+
+def _split(row: Mapping[str, str | None], columns: Mapping[str, str], where: str) -> Split | None:
+    """Return the split that a line says, None if the table has no column for it.
+
+    Raises:
+        DatasetError: if it says none that there is.
+    """
+    if "split" in columns:
+        split = split_of(row["split"] or "")
+        if split is None:
+            raise DatasetError(
+                f"{where}: expected train, validation or test in the column {columns['split']!r}, found "
+                f"{(row['split'] or '')[:60]!r}"
+            )
+        return split
+    flags = {kind: (row[kind] or "").strip() for kind in _FLAGS if kind in columns}
+    for kind, value in flags.items():
+        if value.casefold() not in _YES_AND_NO:
+            raise DatasetError(
+                f"{where}: expected true or false in the column {columns[kind]!r}, found {value[:60]!r}"
+            )
+    chosen = [_FLAGS[kind] for kind, value in flags.items() if _YES_AND_NO[value.casefold()]]
+    if len(chosen) > 1:
+        raise DatasetError(f"{where}: is in the splits {some(chosen)}; choose one")
+    return chosen[0] if chosen else ("train" if flags else None)
 
 
 def _delimiter(header: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bnncore.datasets import DatasetError, has_splits, read
+from bnncore.datasets import DatasetError, has_splits, read, survey
 from bnncore.datasets.splits import SPLITS
 from bnncore.errors import InputError
 from bnncore.pictures.decoding import open_image
@@ -229,6 +229,58 @@ def test_a_split_that_is_none_is_named_with_the_line(table) -> None:
         DatasetError, match="line 3: expected train, validation or test in the column 'split', found '2'"
     ):
         table("path,label,split\ncat/30.png,c,train\ndog/10.png,d,2\n")
+
+
+@pytest.fixture
+def surveyed(folder):
+    """Return a function that looks through a table of the folder's pictures."""
+
+    def make(text: str):
+        (folder / "labels.csv").write_text(text)
+        return survey(folder / "labels.csv")
+
+    return make
+
+
+@pytest.mark.parametrize("column", ["is_valid", "Is Val", "is_validation"])
+@pytest.mark.parametrize(("yes", "no"), [("True", "False"), ("1", "0"), ("yes", "")])
+def test_a_column_may_say_what_is_for_validation(surveyed, column, yes, no) -> None:
+    found = surveyed(f"path,label,{column}\ncat/30.png,cat,{no}\ndog/10.png,dog,{no}\ndog/20.png,dog,{yes}\n")
+    assert found.counts == {"train": {"cat": 1, "dog": 1}, "validation": {"dog": 1}}
+
+
+def test_a_column_may_say_what_is_for_the_test_too(surveyed) -> None:
+    found = surveyed(
+        "path,label,is_valid,is_test\ncat/30.png,cat,0,1\ndog/10.png,dog,1,0\ndog/20.png,dog,0,0\n"
+    )
+    assert found.splits == ("train", "validation", "test")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("2,0", "line 2: expected true or false in the column 'is_valid', found '2'"),
+        ("1,1", "line 2: is in the splits"),
+    ],
+)
+def test_a_column_that_says_neither_yes_nor_no_is_refused(surveyed, values, message) -> None:
+    with pytest.raises(DatasetError, match=message):
+        surveyed(f"path,label,is_valid,is_test\ncat/30.png,cat,{values}\n")
+
+
+def test_a_picture_of_two_classes_is_refused(surveyed) -> None:
+    with pytest.raises(DatasetError, match=r"line 4: 'cat/30.png' is 'dog', and in line 2 it is 'cat'; leave"):
+        surveyed("path,label\ncat/30.png,cat\ndog/10.png,dog\ncat/30.png,dog\n")
+
+
+def test_pictures_that_are_named_twice_are_said(surveyed) -> None:
+    found = surveyed(
+        "path,label,split\ncat/30.png,cat,train\ncat/30.png,cat,test\ndog/10.png,dog,train\ndog/10.png,dog,train\n"
+    )
+    assert found.notes == (
+        "'cat/30.png' is in several splits, so what is measured was learned from",
+        "'dog/10.png' is named more than once, and counted as often",
+    )
 
 
 def test_a_column_of_other_sets_says_nothing_of_splits(table) -> None:

@@ -26,6 +26,7 @@ _NUMBERED = re.compile(r"(?P<name>[^\W\d_][^.]*)\.\d+\.[^.]+")
 _UNKNOWN = frozenset({"unknown", "unlabeled", "unlabelled", "unclassified", "allclasses", "noclass"})
 # What holds the pictures where something that belongs to them, as masks, lies beside it.
 _HOLDER = re.compile(r"(?:jpeg)?im(?:age|g)s?|data(?:set)?")
+_BESIDE_PICTURES = re.compile(r"(?:segmentation)?(?:masks?|labels?|annotations?|trimaps?|groundtruths?|gt)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _STRAY = "in no folder of a class"
 
@@ -316,7 +317,19 @@ def _plain(name: str) -> str:
 
 
 def _classes(folder: Folder) -> dict[str, list[Path]]:
-    """Return the pictures of each class: all that are in its folder, or below."""
+    """Return the pictures of each class: all that are in its folder, or below.
+
+    Raises:
+        DatasetError: if masks are beside them, which are pictures, too.
+    """
+    for each in folder.folders:
+        below = [inner.name for inner in each.folders]
+        masks = [name for name in below if _BESIDE_PICTURES.fullmatch(_plain(name))]
+        if masks and any(_HOLDER.fullmatch(_plain(name)) for name in below):
+            raise DatasetError(
+                f"{each.path}: holds {some(below)}: take what is no picture of the class, as {masks[0]!r}, out of its "
+                "folder, here and in the others"
+            )
     return {each.name: list(each.all_pictures()) for each in folder.folders}
 
 

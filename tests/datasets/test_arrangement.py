@@ -132,6 +132,14 @@ def test_classes_may_hold_the_splits(look) -> None:
         (("cat/train/1.png", "dog/1.png"), "cat/train is called like a split of the data, but 'dog'"),
         (("train/cat/test/1.png", "train/dog/1.png"), "cat/test is called like a split"),
         (("images/cat/1.png", "images/dog/1.png", "masks/1.png"), "is 'images' a class, as 'masks'"),
+        (
+            ("cat/images/1.png", "cat/masks/1.png", "dog/images/1.png"),
+            "cat: holds 'images', 'masks': take what is no",
+        ),
+        (
+            ("train/cat/Images/1.png", "train/cat/Ground Truth/1.png", "test/cat/Images/1.png"),
+            "take .* as 'Ground Truth', out",
+        ),
         (("101_Objects/cat/1.png", "101_Objects/dog/1.png"), "would be the only class; .* give .*101_Objects"),
         (
             ("fold1/cat/1.png", "fold1/dog/1.png", "fold2/cat/2.png", "fold2/dog/2.png"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from typing import Any, Union
 
@@ -209,7 +210,11 @@ def _open(data: bytes, where: str) -> Image.Image:
         formats = ", ".join(_COMMON + _OTHER)
         raise InputError(f"{where}: is no picture in a known format ({formats})") from error
     except Image.DecompressionBombError as error:
-        raise InputError(f"{where}: too large: {error}") from error
+        pixels = re.search(r"\d+", str(error))
+        raise InputError(
+            f"{where}: too large: {pixels[0] if pixels else 'its'} pixels, at most {2 * (Image.MAX_IMAGE_PIXELS or 0)} "
+            "are read; make it smaller, or cut it into pieces"
+        ) from error
     except Exception as error:
         raise InputError(f"{where}: cannot be decoded: {type(error).__name__}: {error}") from error
 

@@ -133,6 +133,7 @@ BOMBS = {
     "16-bit RGBA PNG": lambda: png(6_000, 6_000, 16, 6),
     "palette PNG": lambda: png(13_000, 13_000, 4, 3),
     "grey PNG with transparency": lambda: png(13_000, 13_000, 8, 0, _chunk(b"tRNS", b"\0\0")),
+    "PNG of many pixels": lambda: png(16_000, 16_000, 1, 0, whole=False),
     "PNG of one row": lambda: png(100_000_000, 1, 1, 0, whole=False),
     "PNG of one column": lambda: png(1, 500_000, 8, 0),
     "PNG with texts": text_bomb,
@@ -190,6 +191,7 @@ def test_a_file_below_a_megabyte_takes_400_mb_and_5_seconds_at_most(
             "RGB PNG",
             r"too large: decoding its 9000x9000 pixels takes 308 MB, a file of \d+ bytes may take 256 MB",
         ),
+        ("PNG of many pixels", "too large: 256000000 pixels, at most 178956970 are read; make it smaller, or cut"),
         ("PNG of one column", "too large: 1x500000 pixels, at most 262144 a side are read; cut it into pieces"),
         (
             "JPEG of many scans",

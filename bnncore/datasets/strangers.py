@@ -7,16 +7,19 @@ it is takes a look at names and first bytes.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from bnncore.datasets.collection import Layout
 from bnncore.datasets.idx import idx_names
 from bnncore.formats.listing import some
 from bnncore.pictures.signatures import is_picture
+from bnncore.plain_text import shown
 
 __all__ = ["below", "description"]
 
@@ -39,16 +42,22 @@ def description(path: Path) -> str:
     if not path.is_dir() and not path.is_file():
         return "found neither a folder nor a file"
     try:
-        names = (
-            sorted(itertools.islice((each.name for each in path.iterdir()), _MOST_NAMES))
-            if path.is_dir()
-            else []
-        )
-        tellers = _OF_FOLDERS if path.is_dir() else _OF_FILES
-        return next((text for teller in tellers if (text := teller(path, names))), "")
+        if path.is_file():
+            return next((text for teller in _OF_FILES if (text := teller(path, []))), "")
+        inner, names = path, _names(path)
+        anything = f"found {some(names)}" if names else "found an empty folder"
+        while len(names) == 1 and (inner / names[0]).is_dir() and len(inner.parts) < len(path.parts) + _DEEPEST:
+            inner /= names[0]
+            names = _names(inner)
+        place = "" if inner == path else f"in {shown(inner.relative_to(path).as_posix())} "
+        return next((place + text for teller in _OF_FOLDERS if (text := teller(inner, names))), anything)
     # It is looked at to help; what goes wrong there is no news.
     except OSError:
         return ""
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(itertools.islice((each.name for each in folder.iterdir()), _MOST_NAMES))
 
 
 def below(path: Path, layouts: list[Layout]) -> list[tuple[Path, Layout]]:
@@ -61,21 +70,33 @@ def below(path: Path, layouts: list[Layout]) -> list[tuple[Path, Layout]]:
     found = []
     for folder in itertools.islice(_folders(path, 0), _MOST_FOLDERS):
         for layout in layouts:
-            if layout.certain and layout.recognises(folder):
-                found.append((folder, layout))
-                break
+            # In a folder, too, may be what only others may look at.
+            with suppress(OSError):
+                if layout.certain and layout.recognises(folder):
+                    found.append((folder, layout))
+                    break
     return found
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
     try:
-        children = sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+        children = sorted(
+            each for each in folder.iterdir() if not each.name.startswith(".") and _may_be_entered(each)
+        )
     except OSError:
         return
     for child in children:
         yield child
         if depth + 1 < _DEEPEST and not child.is_symlink():
             yield from _folders(child, depth + 1)
+
+
+def _may_be_entered(path: Path) -> bool:
+    """Whether a path is a folder that can be looked into: a link may lead to what only others may."""
+    try:
+        return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
+    except OSError:
+        return False
 
 
 def _archive(path: Path, names: list[str]) -> str:
@@ -149,12 +170,8 @@ def _tables_inside(path: Path, names: list[str]) -> str:
     return f"found {some(found)} but no pictures; a table of pictures is given itself, {str(path / found[0])!r}"
 
 
-def _anything(path: Path, names: list[str]) -> str:
-    return f"found {some(names)}" if names else "found an empty folder"
-
-
 _Teller = Callable[[Path, list[str]], str]
-_OF_FILES: tuple[_Teller, ...] = (_part_of_a_set, _archive, _one_picture, _container)
+_OF_FILES: tuple[_Teller, ...] = (_part_of_a_set, _container, _archive, _one_picture)
 _OF_FOLDERS: tuple[_Teller, ...] = (
     _cifar_100,
     _other_idx,
@@ -162,5 +179,4 @@ _OF_FOLDERS: tuple[_Teller, ...] = (
     _archives_inside,
     _container,
     _tables_inside,
-    _anything,
 )

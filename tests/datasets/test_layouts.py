@@ -114,6 +114,13 @@ def png() -> bytes:
     ("files", "given", "message"),
     [
         ({"train": b"x", "test": b"x", "meta": b"x"}, "", "found CIFAR-100, .* save its pictures"),
+        (
+            {"cifar/train": b"x", "cifar/test": b"x", "cifar/meta": b"x"},
+            "",
+            "in 'cifar' found CIFAR-100, .* save its pictures",
+        ),
+        ({"a/b/emnist-letters-train-images-idx3-ubyte.gz": gzip.compress(IMAGES)}, "a", "in 'b' found EMNIST"),
+        ({"mnist.npz": zipped()}, "mnist.npz", "found 'mnist.npz', which is not read; save its pictures"),
         ({"train.bin": b"x", "test.bin": b"x", "fine_label_names.txt": b"x"}, "", "found CIFAR-100"),
         ({"emnist-letters-train-images-idx3-ubyte": IMAGES}, "", "found EMNIST, .* turned upright"),
         ({"qmnist-train-images-idx3-ubyte.gz": IMAGES}, "", "begin with 'qmnist-train'; .* rename them"),
@@ -149,3 +156,16 @@ def test_what_is_there_instead_is_said(tmp_path, files, given, message) -> None:
     with pytest.raises(DatasetError, match=message) as caught:
         survey(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_looked_into_hides_no_other(tmp_path, monkeypatch) -> None:
+    put(tmp_path, {"closed/x": b"x", "open/test_batch.bin": RECORD})
+
+    def recognises(path: Path) -> bool:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return False
+
+    shy = Layout(name="shy", example="x", recognises=recognises, open=LAYOUTS[0].open, certain=True)
+    monkeypatch.setattr("bnncore.datasets.reading.LAYOUTS", [shy, *LAYOUTS])
+    assert len(read(tmp_path, "test")) == 1

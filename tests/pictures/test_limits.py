@@ -191,7 +191,10 @@ def test_a_file_below_a_megabyte_takes_400_mb_and_5_seconds_at_most(
             "RGB PNG",
             r"too large: decoding its 9000x9000 pixels takes 308 MB, a file of \d+ bytes may take 256 MB",
         ),
-        ("PNG of many pixels", "too large: 256000000 pixels, at most 178956970 are read; make it smaller, or cut"),
+        (
+            "PNG of many pixels",
+            "too large: 256000000 pixels, at most 178956970 are read; make it smaller, or cut",
+        ),
         ("PNG of one column", "too large: 1x500000 pixels, at most 262144 a side are read; cut it into pieces"),
         (
             "JPEG of many scans",

@@ -73,7 +73,7 @@ def read_pictures(
         try:
             array = prepare(path)
         except BnnError as error:
-            # Errors of reading a picture name it already, those of preprocessing need not.
+            # Whatever is wrong with a picture names it already.
             broken.append((path, str(error).removeprefix(f"{path}: ")))
             continue
         if arrays and array.shape != arrays[0].shape:

@@ -10,6 +10,7 @@ another meaning is another operation.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -214,9 +215,18 @@ class Pipeline:
             if source.shape == (*self._shape, 1):
                 return source[..., 0]
         image = open_image(source, jpeg_side=self._jpeg_side)
+        try:
+            return self._prepared(image, image is source)
+        except InputError as error:
+            # A step is given a picture, and does not know of which file.
+            if isinstance(source, (str, os.PathLike)):
+                raise InputError(f"{os.fspath(source)}: {error}") from error
+            raise
+
+    def _prepared(self, image: Image.Image, borrowed: bool) -> Array:
         if self._function is not None:
             # A plugin's function may work in place, and the image may be the caller's own.
-            image = image.copy() if image is source else image
+            image = image.copy() if borrowed else image
             # A copy, as it may use one array for all its answers.
             return np.array(self._checked(self._foreign(self._function, image)))
         for operation, options in self._steps:

@@ -487,6 +487,17 @@ def test_a_failing_function_is_an_input_error_that_names_it(monkeypatch: pytest.
         with_function(monkeypatch, mine)(noise(5, 5))
 
 
+def test_what_a_step_refuses_is_said_of_the_file(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among many pictures, the sentence of a step alone does not say which is meant."""
+    path = tmp_path / "two.png"
+    noise(5, 5).save(path)
+    prepare = with_function(monkeypatch, lambda image, given: None)
+    for source in (path, str(path)):
+        with pytest.raises(InputError) as refused:
+            prepare(source)
+        assert str(refused.value).startswith(f"{path}: preprocessing returned NoneType")
+
+
 def test_a_function_that_does_not_exist_is_a_plugins_fault() -> None:
     with pytest.raises(PluginError, match=r"'nowhere\.module:mine' cannot be imported: ModuleNotFoundError"):
         Pipeline(Preprocessing(function="nowhere.module:mine"), CNV)

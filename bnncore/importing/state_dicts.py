@@ -39,6 +39,9 @@ _PREFIXES = ("module.", "model.", "net.", "network.", "_orig_mod.", "ema_model."
 # What torch.optim.swa_utils counts beside the network that it averages.
 _COUNTS = frozenset({"n_averaged"})
 
+# What ``bnncore.training.checkpoint`` writes beside the network, whose weights are real numbers there.
+_OF_OUR_TRAINING = frozenset({"version", "recipe", "topology", "classes", "seed", "data", "network"})
+
 
 def find_state(content: Any, is_tensor: Callable[[Any], bool]) -> Mapping[Any, Any]:
     """Return the dictionary of tensors in what was saved.
@@ -50,8 +53,13 @@ def find_state(content: Any, is_tensor: Callable[[Any], bool]) -> Mapping[Any, A
         is_tensor: whether a value is a tensor.
 
     Raises:
-        ImportRefused: if there is none, or several under unusual keys.
+        ImportRefused: if there is none, or several under unusual keys, or it is of bnncore's own training.
     """
+    if isinstance(content, dict) and _OF_OUR_TRAINING.issubset(content):
+        raise ImportRefused(
+            "is a checkpoint of bnncore train, from which a run goes on; the network is in weights.npz beside it and "
+            "needs no import: bnncore classify weights.npz PICTURE"
+        )
     found = _below_usual_keys(content, is_tensor, _DEEPEST)
     if found is not None:
         return found

@@ -72,6 +72,18 @@ def test_a_state_is_found_beside_whatever_else_was_saved(tmp_path, zipped, keys)
     assert_equal(read_checkpoint(tmp_path / "s.pth"), model.state_dict())
 
 
+def test_a_checkpoint_of_our_own_training_is_told_with_the_file_that_is_meant(tmp_path) -> None:
+    from bnncore.datasets import LabelledImages
+    from bnncore.training import TrainingData, plan
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 28, 28), np.uint8)
+    labelled = LabelledImages(images=images, labels=np.arange(8) % 2, classes=("a", "b"))
+    data = TrainingData.of_images(labelled, topology="lfcW1A1")
+    plan(data, tmp_path, epochs=1, batch_size=4).train(threads=1)
+    with pytest.raises(ImportRefused, match="checkpoint of bnncore train.*weights.npz"):
+        read_checkpoint(tmp_path / "checkpoint.pt")
+
+
 def test_the_network_comes_before_its_average_and_several_are_asked_about(tmp_path) -> None:
     first, second = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
     torch.save({"ema": second, "model": first}, tmp_path / "s.pth")

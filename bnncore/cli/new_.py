@@ -21,7 +21,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("new")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(_KINDS), default="dataset", show_default=True)
-@click.option("--images", type=click.Path(path_type=Path), help="Folder with one folder of pictures a class.")
+@click.option("--images", type=click.Path(path_type=Path), help="One folder of pictures a class, or a CSV.")
 @click.option("--classes", help="Class names with commas between, instead of --images.")
 @click.option("--topology", default="cnvW1A1", show_default=True, help="Network of a dataset or bitstream.")
 @click.option("--dataset", default="", help="Dataset that parameters are for.")
@@ -61,7 +61,8 @@ def command(
     names = tuple(counts) or tuple(each.strip() for each in (classes or "").split(",") if each.strip())
     source = "not stated"
     if images is not None:
-        source = f"{sum(counts.values())} pictures in {len(counts)} folders of {images.resolve().name}"
+        classes_in = f"of {len(counts)} classes in" if images.is_file() else f"in {len(counts)} folders of"
+        source = f"{sum(counts.values())} pictures {classes_in} {images.resolve().name}"
     project = NewProject(
         name=name,
         kind=kind,

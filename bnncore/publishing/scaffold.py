@@ -84,17 +84,19 @@ class NewProject:
 
 
 def classes_of(images: Path) -> dict[str, int]:
-    """Return the classes of a folder with one folder of pictures a class, sorted, each with its pictures' count.
+    """Return the classes of pictures as ``bnncore train`` takes them, sorted, each with its pictures' count.
 
-    A folder with a folder a split, as ``bnncore train`` takes it, has the classes of all.
+    They lie in one folder a class, or are listed in a table. Where they are split, the classes are those of all splits.
 
     Raises:
         DatasetError: if there is none.
     """
     from bnncore.datasets.picture_folders import PictureFolders
+    from bnncore.datasets.reading import open_collection
 
     counts: dict[str, int] = {}
-    for found in PictureFolders(images).survey.counts.values():
+    survey = open_collection(images).survey if images.is_file() else PictureFolders(images).survey
+    for found in survey.counts.values():
         for name, pictures in found.items():
             counts[name] = counts.get(name, 0) + pictures
     return dict(sorted(counts.items()))

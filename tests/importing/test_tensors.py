@@ -80,7 +80,7 @@ def test_a_checkpoint_of_our_own_training_is_told_with_the_file_that_is_meant(tm
     labelled = LabelledImages(images=images, labels=np.arange(8) % 2, classes=("a", "b"))
     data = TrainingData.of_images(labelled, topology="lfcW1A1")
     plan(data, tmp_path, epochs=1, batch_size=4).train(threads=1)
-    with pytest.raises(ImportRefused, match="checkpoint of bnncore train.*weights.npz"):
+    with pytest.raises(ImportRefused, match=r"checkpoint of bnncore train.*weights\.npz"):
         read_checkpoint(tmp_path / "checkpoint.pt")
 
 

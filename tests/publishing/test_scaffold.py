@@ -106,6 +106,16 @@ def test_classes_come_from_a_folder_of_pictures(tmp_path, net, new, install_whee
     assert card.source == "3 pictures in 2 folders of pictures"
 
 
+def test_classes_come_from_a_table_of_pictures(tmp_path, net, new):
+    (tmp_path / "signs.csv").write_text("path,label\n1.png,stop\n2.png,parking\n3.png,stop\n")
+    for number in (1, 2, 3):
+        Image.new("RGB", (10, 10)).save(tmp_path / f"{number}.png")
+    project = new("signs", "--images", str(tmp_path / "signs.csv"), "--topology", "tinynet")
+    assert (project / "bnn_signs" / "classes.txt").read_text() == "parking\nstop\n"
+    card = parse_card((project / "bnn_signs" / "card.json").read_bytes(), "card")
+    assert card.source == "3 pictures of 2 classes in signs.csv"
+
+
 def test_dependencies_have_both_bounds_also_on_the_network_used(shapes):
     text = (shapes / "pyproject.toml").read_text()
     assert f'dependencies = ["bnncore{bounds(bnncore.__version__)}", "bnn-tinynet>=0.1,<0.2"]' in text

@@ -25,7 +25,7 @@ _COMMANDS = {
     "new": "Write a new plugin project.",
     "pack": "Put trained parameters into a plugin project.",
     "train": "Train a network, for a dataset or for your own pictures.",
-    "import": "Take over a network that was trained with Brevitas.",
+    "import": "Take over a network that was trained elsewhere.",
     "evaluate": "Measure accuracy on labelled images.",
     "convert": "Write parameters in the other format: .npz, or a BNN-PYNQ folder.",
     "data": "Make a known data set ready for training.",

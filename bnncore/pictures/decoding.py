@@ -129,7 +129,9 @@ def _read(path: str | os.PathLike[str], where: str) -> bytes:
     try:
         # A Path would make "." of "", and takes as long as reading does.
         return read_limited(path, limits.FILE.most, InputError, "the limit for a picture")
-    # Of a NUL in the name.
+    except InputError:
+        raise
+    # Of a NUL in the name; an InputError is one, too.
     except ValueError as error:
         raise InputError(unreadable(where, error)) from error
 

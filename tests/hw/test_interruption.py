@@ -83,6 +83,14 @@ def unlimited() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Heed Ctrl-C also where a shell started the tests in the background, which ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def large(unlimited: None) -> Network:
     return endless()

@@ -328,6 +328,7 @@ def test_what_the_disk_refuses_is_one_line(bnn, tmp_path) -> None:
 
 @pytest.mark.parametrize("seed", ["-1", str(2**70)])
 def test_a_seed_that_no_library_takes_is_one_line(bnn, seed, tmp_path) -> None:
+    pytest.importorskip("torch", reason="training needs PyTorch: pip install bnncore[train]")
     (tmp_path / "p").mkdir()
     code, _, err = bnn("train", "--images", tmp_path / "p", "--seed", seed)
     assert code == 1

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image
 
 from bnncore.errors import InputError
-from bnncore.pictures.decoding import open_image, to_rgb
+from bnncore.pictures.decoding import Resampling, open_image, to_rgb
 
 MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16"]
 
@@ -453,7 +453,7 @@ def test_a_jpeg_decoded_smaller_shows_the_same_picture() -> None:
     data = encoded(picture(width=800, height=400), "JPEG", quality=95)
     found = open_image(data, jpeg_side=100)
     assert found.size == (200, 100)
-    assert np.abs(pixels(found) - pixels(open_image(data).resize((200, 100), Image.Resampling.BOX))).mean() < 2
+    assert np.abs(pixels(found) - pixels(open_image(data).resize((200, 100), Resampling.BOX))).mean() < 2
 
 
 def test_a_jpeg_decoded_smaller_is_upright() -> None:

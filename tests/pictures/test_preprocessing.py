@@ -177,7 +177,16 @@ def test_fit_is_the_letterbox_for_what_is_larger_than_the_input(width: int, heig
     assert np.array_equal(pipeline(CNV, "fit")(image), pipeline(CNV, "letterbox")(image))
 
 
-@pytest.mark.parametrize("mode", ["P", "PA", "1", "CMYK", "YCbCr", "RGBA", "LA", "RGBa", "La"])
+# Pillow 9 makes such pictures without their palette and with another transparency; there is nothing to convert then.
+PA = pytest.param(
+    "PA",
+    marks=pytest.mark.skipif(
+        Image.new("P", (1, 1), 7).convert("PA").getpixel((0, 0)) != (7, 255), reason="this Pillow makes no PA"
+    ),
+)
+
+
+@pytest.mark.parametrize("mode", ["P", PA, "1", "CMYK", "YCbCr", "RGBA", "LA", "RGBa", "La"])
 def test_fit_converts_before_it_shrinks(mode: str) -> None:
     image = coloured(200, 160).convert({"PA": "P", "RGBa": "RGBA", "La": "LA"}.get(mode, mode)).convert(mode)
     colours = image.convert({"RGBa": "RGBA", "La": "LA"}.get(mode, mode)).convert("RGB")
@@ -214,7 +223,7 @@ def test_fit_leaves_bars_on_one_axis_alone(size: tuple[int, int], box: tuple[int
     assert np.array_equal(pipeline(CNV, "fit")(Image.new("RGB", size)), expected)
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "RGB", "L", "1"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", PA, "RGB", "L", "1"])
 def test_fit_shows_the_background_where_a_picture_is_transparent(mode: str) -> None:
     """The colour that is stored there is whatever a program left behind."""
     image = Image.new({"P": "RGB", "PA": "RGBA"}.get(mode, mode), (64, 64))

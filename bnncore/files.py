@@ -8,10 +8,10 @@ import io
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from bnncore import environment
 from bnncore.errors import BnnError, ResourceError
@@ -28,6 +28,7 @@ __all__ = [
     "check_folder",
     "check_place",
     "check_space",
+    "claimed",
     "fingerprint",
     "fingerprint_of",
     "is_unfinished",
@@ -35,6 +36,7 @@ __all__ = [
     "read_limited",
     "reading",
     "remove_unfinished",
+    "scratch_folder",
     "unreadable",
     "write_atomically",
     "write_together",
@@ -58,6 +60,11 @@ _ABANDONED = 24 * 3600.0
 
 # From so many files on, one call for all is quicker.
 _MANY_FILES = 1000
+
+# How often a folder is made anew that others take away.
+_ATTEMPTS = 20
+
+_Made = TypeVar("_Made")
 
 
 class Fingerprint(NamedTuple):
@@ -272,7 +279,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     present = folder.is_dir()
     parent, name = (folder, "content") if present else (folder.parent, folder.name)
-    with _folders(parent), _created_folder(parent, name) as scratch, _naming(folder):
+    with _folders(parent), scratch_folder(parent, name) as scratch, _naming(folder):
         yield scratch
         _sync_content(scratch)
         if not present:
@@ -288,6 +295,66 @@ def new_folder(folder: Path) -> Iterator[Path]:
             for _, target in moves:
                 stack.enter_context(_folders(target.parent))
             _move(moves)
+
+
+@contextmanager
+def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Give an empty folder beside a final place, and take away what is left of it at the end of the block.
+
+    Args:
+        parent: of both; made, if it is missing.
+        name: of the final place, under which the next call finds what a killed process left.
+    """
+    import shutil
+
+    remove_unfinished(parent, name)
+    while True:
+        scratch = _scratch(parent, name)
+        _made(scratch, Path.mkdir)
+        handle = None
+        try:
+            with suppress(OSError):
+                # Windows cannot open a folder.
+                handle = os.open(scratch, os.O_RDONLY)
+            if handle is None or _lock(handle):
+                yield scratch
+                return
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            if handle is not None:
+                os.close(handle)
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Hold a file that processes go on writing, one after the other, as a transfer that broke off.
+
+    An empty one is made where there is none, and one that is still empty is taken away at the end of the block.
+
+    Returns:
+        Whether it is this block's: another process or thread may just be writing it. Where a system or a disk has no
+        locks, it always is.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            mine = _lock(handle)
+            if not _is_at(path, handle):
+                # Moved to its final place meanwhile, or taken away.
+                continue
+            if fcntl is None:
+                # Windows moves no open file.
+                os.close(handle)
+                handle = -1
+            try:
+                yield mine
+            finally:
+                if mine and _is_at(path, handle) and path.stat().st_size == 0:
+                    path.unlink(missing_ok=True)
+            return
+        finally:
+            if handle >= 0:
+                os.close(handle)
 
 
 def remove_unfinished(folder: Path, name: str) -> None:
@@ -375,36 +442,13 @@ def _created(folder: Path, name: str) -> Iterator[tuple[Path, BinaryIO]]:
     while True:
         scratch = _scratch(folder, name)
         # Exclusive, so that it is no link of somebody else's, and not by way of tempfile, which heeds no umask.
-        with scratch.open("xb") as file:
+        with _made(scratch, lambda place: place.open("xb")) as file:
             try:
                 if _lock(file.fileno()):
                     yield scratch, file
                     return
             finally:
                 scratch.unlink(missing_ok=True)
-
-
-@contextmanager
-def _created_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Create a folder beside its final place, and take away what is left of it at the end of the block."""
-    import shutil
-
-    remove_unfinished(parent, name)
-    while True:
-        scratch = _scratch(parent, name)
-        scratch.mkdir()
-        handle = None
-        try:
-            with suppress(OSError):
-                # Windows cannot open a folder.
-                handle = os.open(scratch, os.O_RDONLY)
-            if handle is None or _lock(handle):
-                yield scratch
-                return
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            if handle is not None:
-                os.close(handle)
 
 
 @contextmanager
@@ -422,6 +466,23 @@ def _written(path: Path, data: bytes) -> Iterator[Path]:
             # Windows moves no open file; elsewhere it stays locked.
             file.close()
         yield scratch
+
+
+def _made(path: Path, make: Callable[[Path], _Made]) -> _Made:
+    """Make something at a path, and once more if another process, which failed, has taken its folder away."""
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            return make(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return make(path)
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Say whether a path is still that of an open file; of one that is closed (-1), whether there is any."""
+    try:
+        return handle < 0 or os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _move(moves: Sequence[tuple[Path, Path]]) -> None:

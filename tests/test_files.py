@@ -22,6 +22,7 @@ from bnncore.errors import InputError, ParameterError, ResourceError
 from bnncore.files import (
     check_place,
     check_space,
+    claimed,
     fingerprint,
     new_folder,
     read_limited,
@@ -323,6 +324,42 @@ def test_what_a_killed_process_left_is_taken_away_by_the_next(tmp_path: Path) ->
     with new_folder(tmp_path / "y") as place:
         (place / "z").write_text("whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x", "y"]
+
+
+@posix
+def test_of_two_that_go_on_writing_one_file_one_has_it(tmp_path: Path) -> None:
+    part = tmp_path / "x.part"
+    with claimed(part) as first, claimed(part) as second:
+        assert (first, second) == (True, False)
+        part.replace(tmp_path / "x")
+        with claimed(part) as third:
+            assert third
+            part.write_bytes(NEW)
+        (tmp_path / "x").unlink()
+    with claimed(part) as again:
+        assert again
+    assert part.read_bytes() == NEW
+    part.write_bytes(b"")
+    with claimed(part):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_another_process_takes_away_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir, gone = Path.mkdir, []
+
+    def take_away(path: Path, *args: object, **options: object) -> None:
+        mkdir(path, *args, **options)  # type: ignore[arg-type]  # passed on
+        if path == tmp_path / "new" and not gone:
+            gone.append(path)
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", take_away)
+    write_atomically(tmp_path / "new" / "x", NEW)
+    assert gone
+    assert (tmp_path / "new" / "x").read_bytes() == NEW
 
 
 @posix

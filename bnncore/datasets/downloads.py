@@ -6,6 +6,7 @@ a file that does not have it is not kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile
 from bnncore.extras import missing_extra
+from bnncore.files import check_folder, claimed, fingerprint, scratch_folder
 from bnncore.spelling import argument
 
-__all__ = ["Progress", "fetch"]
+__all__ = ["Progress", "fetch", "part_of"]
 
 Progress = Callable[[int], None]
 """Told how many bytes there are so far."""
@@ -30,9 +32,14 @@ def fetch(file: PublishedFile, folder: Path, progress: Progress | None = None) -
 
     An interrupted transfer is continued by the next attempt or the next call, where the server can.
 
+    Processes that fetch it at once do not wait for each other: one of them continues, the others fetch it anew.
+
     Raises:
         DatasetError: if no address gives the file, with each one's reason, or pooch is missing.
     """
+    place = folder / file.name
+    if place.is_file() and fingerprint(place, DatasetError).sha256 == file.sha256:
+        return place
     try:
         import pooch
         import requests
@@ -44,23 +51,32 @@ def fetch(file: PublishedFile, folder: Path, progress: Progress | None = None) -
     # It reports each step; the command line has its own words.
     pooch.get_logger().setLevel("WARNING")
     reasons = []
-    for url in file.urls:
-        keeper = pooch.create(
-            path=folder,
-            base_url="",
-            registry={file.name: f"sha256:{file.sha256}"},
-            urls={file.name: url},
-            retry_if_failed=_ATTEMPTS - 1,
-        )
-        downloader = _Resuming(folder / f"{file.name}.part", file.size, progress)
-        try:
-            return Path(keeper.fetch(file.name, downloader=downloader))
-        except (OSError, ValueError, requests.exceptions.RequestException) as error:
-            reasons.append(f"{url}: {error}")
+    check_folder(folder, DatasetError)
+    # pooch gets a folder of this process's own, since it would leave its file where it is killed.
+    with scratch_folder(folder, file.name) as scratch:
+        for url in file.urls:
+            keeper = pooch.create(
+                path=scratch,
+                base_url="",
+                registry={file.name: f"sha256:{file.sha256}"},
+                urls={file.name: url},
+                retry_if_failed=_ATTEMPTS - 1,
+            )
+            downloader = _Resuming(part_of(file, folder), file.size, progress)
+            try:
+                Path(keeper.fetch(file.name, downloader=downloader)).replace(place)
+                return place
+            except (OSError, ValueError, requests.exceptions.RequestException) as error:
+                reasons.append(f"{url}: {error}")
     raise DatasetError(
         f"{file.name} could not be fetched. {'; '.join(reasons)}. Try again later (what has arrived is kept), or "
         f"download it yourself and give it with {argument('path', option='from')}"
     )
+
+
+def part_of(file: PublishedFile, folder: Path) -> Path:
+    """Return where the bytes of a file are that have arrived so far."""
+    return folder / f"{file.name}.part"
 
 
 class _Resuming:
@@ -72,13 +88,16 @@ class _Resuming:
         self._progress = progress or (lambda count: None)
 
     def __call__(self, url: str, output_file: Any, pooch: Any) -> None:
-        have = self._part.stat().st_size if self._part.is_file() else 0
-        if self._size is None or have < self._size:
-            self._download(url, have)
-        # Whether it is right, pooch decides; a wrong one is gone then, and the next attempt starts anew.
-        self._part.replace(output_file)
+        with claimed(self._part) as mine:
+            # Another process that is at it continues it; both in one file would be neither's.
+            part = self._part if mine else Path(output_file)
+            have = part.stat().st_size
+            if self._size is None or have < self._size:
+                self._download(url, part, have)
+            # Whether it is right, pooch decides; a wrong one is gone then, and the next attempt starts anew.
+            part.replace(output_file)
 
-    def _download(self, url: str, have: int) -> None:
+    def _download(self, url: str, part: Path, have: int) -> None:
         import requests
 
         # A server must not compress what is compressed already: sizes and ranges would be of other bytes.
@@ -87,14 +106,14 @@ class _Resuming:
             headers["Range"] = f"bytes={have}-"
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
             if have and response.status_code == requests.codes.requested_range_not_satisfiable:
-                self._part.unlink()
+                os.truncate(part, 0)
             response.raise_for_status()
             resumed = have and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            self._receive(response, have if resumed else 0)
+            self._receive(response, part, have if resumed else 0)
 
-    def _receive(self, response: Any, have: int) -> None:
+    def _receive(self, response: Any, part: Path, have: int) -> None:
         most = self._size or _MOST_BYTES
-        with self._part.open("ab" if have else "wb") as file:
+        with part.open("ab" if have else "wb") as file:
             for chunk in response.iter_content(2**16):
                 have += len(chunk)
                 if have > most:

@@ -9,7 +9,7 @@ from pathlib import Path
 from attrs import frozen
 
 from bnncore.datasets import cifar, idx
-from bnncore.datasets.downloads import Progress, fetch
+from bnncore.datasets.downloads import Progress, fetch, part_of
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile, PublishedSet
 from bnncore.datasets.unpacking import is_archive, unpack
@@ -98,7 +98,8 @@ def from_network(
     checked = "SHA-256 as published"
     if len(paths) == 1 and is_archive(paths[0]):
         return Obtained(folder=_unpacked(known, paths[0], known.fetched[0].sha256), checked=checked)
-    return Obtained(folder=_locate(known, folder), checked=checked)
+    # Beside them may be what archives of the same data set were unpacked to.
+    return Obtained(folder=folder if _holds(known, folder) else _locate(known, folder), checked=checked)
 
 
 def _from_url(
@@ -121,11 +122,18 @@ def _from_url(
 
 def _check_room(folder: Path, files: Sequence[PublishedFile]) -> None:
     """Refuse to fetch what cannot be kept, before the first byte; what has arrived already is not counted."""
-    parts = [folder / f"{file.name}.part" for file in files]
-    size = sum(file.size or 0 for file in files) - sum(part.stat().st_size for part in parts if part.is_file())
-    if parts:
+    if files:
         check_folder(folder, DatasetError)
-        check_space(folder, size, DatasetError)
+        check_space(folder, sum(_missing_bytes(file, folder) for file in files), DatasetError)
+
+
+def _missing_bytes(file: PublishedFile, folder: Path) -> int:
+    try:
+        arrived = part_of(file, folder).stat().st_size
+    except OSError:
+        # None yet, or another process has just moved it to its place.
+        arrived = 0
+    return max(0, (file.size or 0) - arrived)
 
 
 def _verdict(known: PublishedSet, digest: str, asked: str | None) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
 import io
 import json
 import pickle
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,6 +65,7 @@ class Server(ThreadingHTTPServer):
         ranges: the ``Range`` header of each request so far.
         break_after: break each of the next transfers after so many bytes.
         knows_ranges: whether it can continue a transfer.
+        pauses: seconds after each piece, of each of the next transfers.
     """
 
     def __init__(self) -> None:
@@ -67,6 +74,7 @@ class Server(ThreadingHTTPServer):
         self.ranges: list[str | None] = []
         self.break_after: list[int] = []
         self.knows_ranges = True
+        self.pauses: list[float] = []
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{name}"
@@ -92,7 +100,11 @@ class Handler(BaseHTTPRequestHandler):
         part = content[start:]
         if server.break_after:
             part = part[: server.break_after.pop(0)]
-        self.wfile.write(part)
+        pause = server.pauses.pop(0) if server.pauses else 0.0
+        with contextlib.suppress(ConnectionError):
+            for at in range(0, len(part), PIECE):
+                self.wfile.write(part[at : at + PIECE])
+                time.sleep(pause)
 
     def log_message(self, *_: Any) -> None:
         """Keep the test's output clean."""
@@ -166,6 +178,69 @@ class TestFetching:
             from_network(known)
         assert len(read(from_network(known).folder)) == 150
         assert server.ranges[-1] == f"bytes={4 * PIECE}-"
+
+    def test_several_at_once_do_not_trip_over_each_other(
+        self, offer: Callable[..., PublishedSet], server: Server, tmp_path: Path
+    ) -> None:
+        known = offer(tar_gz(cifar_files()))
+        server.pauses = [0.01] * 6
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(lambda _: from_network(known), range(6)))
+        assert found == [found[0]] * 6
+        assert len(read(found[0].folder, "train")) == 150
+        left = [path.name for path in (tmp_path / "cache" / "data" / "cifar10").iterdir()]
+        assert sorted(left) == sorted([known.files[0].name, known.files[0].sha256[:16]])
+
+    def test_continues_what_a_killed_process_had_and_takes_away_the_rest(
+        self, offer: Callable[..., PublishedSet], server: Server, tmp_path: Path
+    ) -> None:
+        known = offer(tar_gz(cifar_files()))
+        server.pauses = [5.0]
+        script = "from bnncore.datasets.downloads import fetch\n"
+        script += "from bnncore.datasets.publishers import PublishedFile\nfrom pathlib import Path\n"
+        script += f"fetch({known.files[0]!r}, Path({str(tmp_path / 'cache' / 'data' / 'cifar10')!r}))"
+        process = subprocess.Popen([sys.executable, "-c", script])
+        part = tmp_path / "cache" / "data" / "cifar10" / f"{known.files[0].name}.part"
+        while not (part.is_file() and part.stat().st_size):
+            time.sleep(0.01)
+        # While that one has it, another does not wait for it.
+        assert len(read(from_network(known).folder)) == 150
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+        (part.parent / known.files[0].name).unlink()
+        assert len(read(from_network(known).folder)) == 150
+        assert server.ranges[:2] == [None, None]
+        assert server.ranges[-1] is not None
+        left = [path.name for path in part.parent.iterdir()]
+        assert sorted(left) == sorted([known.files[0].name, known.files[0].sha256[:16]])
+
+    def test_what_an_archive_was_unpacked_to_is_not_in_the_way_of_fetched_files(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        images = bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes(784)
+        labels = bytes([0, 0, 8, 1, 0, 0, 0, 1, 7])
+        contents = {
+            f"{split}-{kind}-ubyte.gz": gzip.compress(content)
+            for split in ("train", "t10k")
+            for kind, content in (("images-idx3", images), ("labels-idx1", labels))
+        }
+        server.files.update(contents)
+        files = tuple(
+            PublishedFile(
+                name=name,
+                size=len(content),
+                sha256=hashlib.sha256(content).hexdigest(),
+                urls=(server.url(name),),
+            )
+            for name, content in contents.items()
+        )
+        known = attrs.evolve(PUBLISHED["mnist"], files=files)
+        (tmp_path / "mine.tar.gz").write_bytes(tar_gz(contents))
+        unpacked = from_path(known, tmp_path / "mine.tar.gz").folder
+        fetched = from_network(known).folder
+        assert fetched == unpacked.parent
+        assert len(read(fetched, "test")) == 1
 
     def test_starts_anew_where_the_server_cannot_continue(
         self, offer: Callable[..., PublishedSet], server: Server

@@ -49,6 +49,8 @@ def fetch(url: str, size: int, sha256: str) -> bytes:
             data = _transfer(url, size)
         except _Interrupted as error:
             reason = str(error)
+        except UnicodeError as error:
+            raise ResourceError(f"{url}: no address that can be asked: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             # URLError is an OSError; its reason says more than itself.
             reason = str(getattr(error, "reason", "") or error)
@@ -62,7 +64,8 @@ def fetch(url: str, size: int, sha256: str) -> bytes:
 def _transfer(url: str, size: int) -> bytes:
     request = urllib.request.Request(url, headers={"User-Agent": "bnncore"})  # noqa: S310  # scheme checked
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310  # scheme checked
-        announced = answer.headers.get("Content-Length")
+        # None, too, where the header holds no number.
+        announced: int | None = answer.length
         data = bytearray()
         # One byte more than expected is enough to know that it is another file.
         while len(data) <= size:
@@ -70,7 +73,7 @@ def _transfer(url: str, size: int) -> bytes:
             if not chunk:
                 break
             data += chunk
-    if announced is not None and len(data) < min(int(announced), size + 1):
+    if announced is not None and len(data) < min(announced, size + 1):
         raise _Interrupted(f"the connection broke off after {len(data)} of {announced} bytes")
     return bytes(data)
 

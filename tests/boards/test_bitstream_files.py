@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +68,26 @@ def test_fetched_once_and_then_found_in_the_cache(record: Bitstream, server: Any
     again = obtain_files(record)
     assert (again.bit, again.source) == (found.bit, "the cache")
     assert len(server.asked) == 2
+
+
+def test_several_at_once_share_the_cache_and_what_a_killed_one_left_is_taken_away(
+    record: Bitstream, server: Any
+) -> None:
+    folder = cache_folder() / "bitstreams"
+    program = "import os, signal, sys, bnncore.files as f, pathlib as p\n"
+    program += "os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)\n"
+    obtain_files(record)
+    place = next(folder.iterdir())
+    for path in place.iterdir():
+        path.unlink()
+    killed = [sys.executable, "-c", f"{program}f.write_atomically(p.Path({str(place / 'x.bit')!r}), b'half')"]
+    assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
+    assert len(list(place.iterdir())) == 1
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: obtain_files(record), range(8)))
+    assert {each.bit for each in found} == {place / "x.bit"}
+    assert sorted(path.name for path in place.iterdir()) == ["x.bit", "x.hwh"]
+    assert (place / "x.bit").read_bytes() == BIT
 
 
 def test_an_installed_package_goes_before_the_cache(

@@ -42,6 +42,19 @@ def test_a_transfer_that_always_breaks_off_is_reported(server: Any) -> None:
         fetch(f"{server.address}/x.bit", len(CONTENT), SHA256)
 
 
+@pytest.mark.parametrize("announced", ["many", "-1", "", "1e3"])
+def test_a_length_that_is_no_number_is_as_good_as_none(server: Any, announced: str) -> None:
+    server.files["/x.bit"] = CONTENT
+    server.announced = announced
+    assert fetch(f"{server.address}/x.bit", len(CONTENT), SHA256) == CONTENT
+
+
+@pytest.mark.parametrize("path", ["/caf\xe9.bit", "/\u0441.bit"])
+def test_an_address_that_cannot_be_asked_is_an_error_that_names_it(server: Any, path: str) -> None:
+    with pytest.raises(ResourceError, match=rf"{path}: no address that can be asked"):
+        fetch(f"{server.address}{path}", 1, SHA256)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -152,12 +152,16 @@ def open_executor(registry: Registry, name: str, job: Job) -> Executor:
         if candidate.obstacle:
             reasons.append(f"{backend.name}: {candidate.obstacle}")
             continue
+        owner = registry.owner(BACKEND, backend.name)
         try:
-            return _open(registry.owner(BACKEND, backend.name), backend, job)
-        except SettingError:
-            # A slip of the pen: what the next backend does would not be what was asked for.
-            raise
-        except (BackendError, PluginError) as error:
+            return _open(owner, backend, job)
+        except BnnError as error:
+            # Of bnncore's own, one of another kind is of the network, which is the next one's, too; and a setting is a
+            # slip of the pen: what the next backend does would not be what was asked for.
+            if isinstance(error, SettingError) or (
+                owner.own and not isinstance(error, (BackendError, PluginError))
+            ):
+                raise
             # What is there but fails is worth a word; the answer is the same on the next one.
             warnings.warn(f"{error}; trying the next backend", PluginWarning, stacklevel=2)
             reasons.append(f"{backend.name}: {error}")

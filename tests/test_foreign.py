@@ -289,6 +289,14 @@ def test_auto_goes_on_with_a_warning_where_opening_raises(odd, kind):
         bnncore.get("mnist_lfc", "odd").classify(PICTURE)
 
 
+@pytest.mark.parametrize("error", ["BnnError", "InputError", "ResourceError", "ParameterError"])
+def test_auto_goes_on_where_opening_raises_an_error_of_bnncore(odd, error):
+    odd(OPEN=f"import bnncore; raise bnncore.errors.{error}('no card')")
+    said = r"backend 'odd' of bnn-odd 1\.0: bnn_odd:executor: no card; trying the next backend"
+    with pytest.warns(PluginWarning, match=said), bnncore.get("mnist_lfc") as classifier:
+        assert classifier.backend != "odd"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("run", ["classify", "scores", "classify_batch", "selftest"])
 def test_an_executor_that_fails_at_the_first_picture_says_whose_it_is(odd, kind, run):

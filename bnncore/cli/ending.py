@@ -32,6 +32,9 @@ EXIT_USAGE = 2
 # Windows has not all of them.
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
+# Seconds, in which Python leaves a callback or a destructor in which Ctrl-C arrived.
+_UNTIL_RAISED_AGAIN = 0.02
+
 
 class _Passed(Exception):  # no error, but one in an envelope
     """An exception on its way past click, which takes some for its own: ``EOFError`` for Ctrl-C, for example."""
@@ -258,10 +261,15 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _not_swallowed(fault: Any) -> None:
-    """Raise Ctrl-C again that arrived where Python cannot raise it, in a callback or a destructor."""
+    """Raise Ctrl-C again that arrived where Python cannot raise it, in a callback or a destructor.
+
+    A little later, since it cannot here either.
+    """
     if issubclass(fault.exc_type, KeyboardInterrupt):
         import _thread
 
-        _thread.interrupt_main()
+        again = threading.Timer(_UNTIL_RAISED_AGAIN, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
     else:
         sys.__unraisablehook__(fault)

@@ -47,6 +47,9 @@ def flush_output() -> None:
     Raises:
         OSError: if it cannot take it; ``filename`` says that it was standard output.
     """
+    if sys.stdout is None:
+        # There was one when the command began: a plugin has taken it away, and what was printed since.
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -240,6 +240,30 @@ main(["new", "pets", "--classes", "cat,dog"])
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ctrl_c_that_arrives_in_a_destructor_ends_the_command() -> None:
+    done = _within(
+        "class Last:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGINT)\n        time.sleep(10)\n"
+        "Last()\ntime.sleep(10)"
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_a_standard_output_that_a_plugin_takes_away_is_code_1() -> None:
+    done = _within("sys.stdout = None")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "bnncore: standard output: Bad file descriptor\n"
+
+
+def _within(code: str) -> subprocess.CompletedProcess[str]:
+    """Run some lines as a command's."""
+    lines = code.replace("\n", "\n    ")
+    script = "import os, signal, sys, time, click, bnncore.cli.list_ as listing\nfrom bnncore.cli import main\n"
+    script += f"@click.command()\ndef command():\n    {lines}\nlisting.command = command\nmain(['list'])"
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30
+    )
+
+
 # -- what has no words of its own --------------------------------------------------------------------
 
 

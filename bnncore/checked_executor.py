@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnncore.errors import BackendError, BnnError, PluginError
-from bnncore.foreign import failure, foreign_code
+from bnncore.foreign import failure, foreign_code, is_users
 from bnncore.spelling import argument
 
 __all__ = ["CheckedExecutor", "Spent"]
@@ -103,9 +103,11 @@ class CheckedExecutor:
                 f"{len(found)} bytes" if isinstance(found, (bytes, bytearray)) else type(found).__name__,
                 f"the {self._size} bytes of int32 [{self._outputs}]",
             )
-        except (KeyboardInterrupt, _WrongAnswer):
+        except _WrongAnswer:
             raise
         except BaseException as error:
+            if is_users(error):
+                raise
             raise self._failure(error) from error
 
     def _by_scores(self, image: npt.NDArray[np.uint8]) -> bytes:
@@ -114,9 +116,11 @@ class CheckedExecutor:
             if type(found) is _ARRAY and found.dtype == _INT32 and found.shape == self._first:
                 return found.tobytes()
             return self._checked(found, 1).tobytes()
-        except (KeyboardInterrupt, _WrongAnswer):
+        except _WrongAnswer:
             raise
         except BaseException as error:
+            if is_users(error):
+                raise
             raise self._failure(error) from error
 
     def _checked(self, found: Any, count: int) -> npt.NDArray[np.int32]:

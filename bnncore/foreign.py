@@ -12,7 +12,7 @@ from typing import Literal
 
 from bnncore.errors import BnnError
 
-__all__ = ["Observer", "describe_error", "failure", "foreign_code", "observe", "one_line"]
+__all__ = ["Observer", "describe_error", "failure", "foreign_code", "is_users", "observe", "one_line"]
 
 # Of a text that somebody else wrote: what a terminal shows in a few lines.
 _LONGEST = 500
@@ -25,11 +25,18 @@ _observer: Observer | None = None
 def observe(observer: Observer | None) -> None:
     """Let a function be told when a plugin's code begins and ends, so that one that takes the process along is known.
 
+    Such a process is one that no user's Ctrl-C reaches; see ``is_users``.
+
     Args:
         observer: called with the owner, as a ``Claim`` has it, and whether its code begins; None for nobody.
     """
     global _observer
     _observer = observer
+
+
+def is_users(error: BaseException) -> bool:
+    """Say whether an exception is the user's Ctrl-C: any ``KeyboardInterrupt``, but in a process that is observed."""
+    return isinstance(error, KeyboardInterrupt) and _observer is None
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:
@@ -54,9 +61,9 @@ def describe_error(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         text = one_line(str(error))
-    except KeyboardInterrupt:
-        raise
     except BaseException as another:  # a stranger's, as the exception is
+        if is_users(another):
+            raise
         return f"{kind}, whose text raised {type(another).__name__}"
     return f"{kind}: {text}" if text else kind
 
@@ -75,7 +82,7 @@ def failure(where: str, error: BaseException, kind: type[BnnError]) -> BnnError:
 
 
 class foreign_code:  # noqa: N801  # used as a function
-    """Run a block that is a plugin's code; only ``KeyboardInterrupt`` passes, which is the user's.
+    """Run a block that is a plugin's code; only ``KeyboardInterrupt`` passes, where it is the user's.
 
     A class and no generator, for which ``GeneratorExit`` and ``StopIteration`` are no exceptions like others.
 
@@ -99,7 +106,7 @@ class foreign_code:  # noqa: N801  # used as a function
     ) -> Literal[False]:
         if _observer is not None:
             _observer(self._owner, False)
-        if error is None or isinstance(error, KeyboardInterrupt):
+        if error is None or is_users(error):
             return False
         made = self._fault(error)
         if made is not error:

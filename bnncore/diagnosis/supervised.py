@@ -224,6 +224,14 @@ class _Speaker:
         # What a plugin prints is none of this.
         sys.stdout.flush()
         os.dup2(2, 1)
+        if hasattr(os, "register_at_fork"):
+            # A process that a plugin forks says nothing, and does not keep the way open when this one ends.
+            os.register_at_fork(after_in_child=self._fall_silent)
+
+    def _fall_silent(self) -> None:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, self._stream.fileno(), inheritable=False)
+        os.close(nothing)
 
     def say(self, **event: Any) -> None:
         with self._lock:

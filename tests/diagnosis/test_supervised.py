@@ -95,6 +95,47 @@ def test_an_obstacle_that_raises_is_a_problem(offer, monkeypatch):
     assert "of bnn-odd 1.0 raised SystemExit" in found["backend odd"]["text"]
 
 
+@pytest.mark.parametrize("place", ["hook", "obstacle", "executor", "scores"])
+def test_an_interrupt_that_a_plugin_raises_is_its_own_fault(offer, monkeypatch, place):
+    monkeypatch.setenv("BNNCORE_DISABLE", "cifar10,cucumber9")
+    code = dict.fromkeys(["hook", "obstacle", "executor", "scores"], "pass") | {
+        place: "raise KeyboardInterrupt"
+    }
+    source = f"""
+from bnncore import Backend, hookimpl
+from bnnhw.reference import NumpyExecutor
+class Executor(NumpyExecutor):
+    def scores(self, batch):
+        {code["scores"]}
+        return super().scores(batch)
+@hookimpl
+def bnncore_backend(name):
+    {code["hook"]}
+    return Backend(name=name, executor="bnn_odd:executor", obstacle="bnn_odd:obstacle", priority=1000)
+def obstacle(job):
+    {code["obstacle"]}
+def executor(job):
+    {code["executor"]}
+    return Executor(job.network())
+"""
+    offer("odd", source, kinds.BACKEND)
+    _, report = run("doctor")
+    found = {each["subject"]: each for each in report["findings"]}
+    assert [each for each in found if found[each]["state"] == "problem"] == ["backend odd"]
+    assert "bnn-odd 1.0" in found["backend odd"]["text"]
+    assert "raised KeyboardInterrupt" in found["backend odd"]["text"]
+    assert found["backend numpy"]["state"] == "ok"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+def test_a_process_that_a_plugin_leaves_behind_hides_no_end(offer, monkeypatch):
+    monkeypatch.setenv("BNNCORE_DISABLE", "cifar10,cucumber9")
+    offer("odd", "import os, time\nif os.fork():\n    os._exit(3)\ntime.sleep(600)")
+    _, report = run("doctor")
+    found = {each["subject"]: each for each in report["findings"]}
+    assert "its code ended the process with exit code 3" in found["topology odd"]["text"]
+
+
 def test_what_a_plugin_prints_is_no_part_of_the_report(offer, monkeypatch):
     monkeypatch.setenv("BNNCORE_DISABLE", "cifar10,cucumber9")
     loud = "import os, sys\nprint('[')\nos.write(1, b'{\"over\": true}')\nfor fd in range(3, 9):\n"

@@ -20,6 +20,9 @@ __all__ = ["Obtained", "from_network", "from_path"]
 
 _DEEPEST = 4
 
+# Of a file's name, so that something may be added to it.
+_LONGEST_NAME = 100
+
 StartProgress = Callable[[PublishedFile], Progress]
 """Called with each file before it is fetched."""
 
@@ -113,11 +116,17 @@ def _from_url(
         )
     if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise DatasetError(f"expected a SHA-256 of 64 hex digits, found {sha256!r}")
-    name = Path(url.partition("?")[0]).name or "archive"
-    file = PublishedFile(name=name, size=None, sha256=sha256.lower(), urls=(url,))
+    file = PublishedFile(name=_name_in(url), size=None, sha256=sha256.lower(), urls=(url,))
     _check_room(cache_folder() / "data" / known.name, [file])
     path = fetch(file, cache_folder() / "data" / known.name, start_progress(file) if start_progress else None)
     return Obtained(folder=_unpacked(known, path, file.sha256), checked=_verdict(known, file.sha256, sha256))
+
+
+def _name_in(url: str) -> str:
+    """Return the name that a file gets which is fetched from an address: its last part, if a disk can take that."""
+    name = url.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    usual = re.sub(r"[^\w.+-]", "_", name)[-_LONGEST_NAME:].lstrip(".")
+    return usual or "archive"
 
 
 def _check_room(folder: Path, files: Sequence[PublishedFile]) -> None:

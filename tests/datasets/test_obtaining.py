@@ -62,6 +62,7 @@ class Server(ThreadingHTTPServer):
 
     Attributes:
         files: path to content.
+        fallback: content of any other path.
         ranges: the ``Range`` header of each request so far.
         break_after: break each of the next transfers after so many bytes.
         knows_ranges: whether it can continue a transfer.
@@ -71,6 +72,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
+        self.fallback: bytes | None = None
         self.ranges: list[str | None] = []
         self.break_after: list[int] = []
         self.knows_ranges = True
@@ -87,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
         server = self.server
         wanted = self.headers["Range"]
         server.ranges.append(wanted)
-        content = server.files.get(self.path.lstrip("/"))
+        content = server.files.get(self.path.lstrip("/"), server.fallback)
         if content is None:
             self.send_error(404)
             return
@@ -282,6 +284,18 @@ class TestFetching:
         assert read(obtained.folder, "test").classes == ("2L", "L")
         with pytest.raises(DatasetError, match="SHA256"):
             from_network(PUBLISHED["cucumber9"], url, "0" * 64)
+
+    @pytest.mark.parametrize(
+        "path",
+        ["..", "", ".hidden", "a/../..", "%2e%2e", "x" * 300, "a\x1b[2Jb", "a:b*c", "x.tar.gz?as=..", "x#y"],
+    )
+    def test_an_address_may_end_in_anything(self, server: Server, path: str, tmp_path: Path) -> None:
+        content = tar_gz(python_batches("cucumber-9-python/"))
+        server.fallback = content
+        digest = hashlib.sha256(content).hexdigest()
+        obtained = from_network(PUBLISHED["cucumber9"], server.url(path), digest)
+        assert len(read(obtained.folder, "test")) == 3
+        assert obtained.folder.is_relative_to(tmp_path / "cache" / "data" / "cucumber9")
 
     def test_nothing_is_fetched_without_a_checksum(self) -> None:
         with pytest.raises(DatasetError, match=r"names no checksum.*sha256=.*workpiles"):

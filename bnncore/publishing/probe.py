@@ -28,7 +28,7 @@ def snapshot() -> dict[str, Any]:
     handlers = {str(number): repr(signal.getsignal(number)) for number in signal.valid_signals()}
     return {
         "environment variables": dict(os.environ),
-        "the working directory": str(Path.cwd()),
+        "the working directory": _working_folder(),
         "sys.path": list(sys.path),
         "running threads": sorted(thread.name for thread in threading.enumerate()),
         "warning filters": [repr(each) for each in warnings.filters],
@@ -40,6 +40,14 @@ def snapshot() -> dict[str, Any]:
         "the state of random": hash(random.getstate()),
         "the limit of recursion": sys.getrecursionlimit(),
     }
+
+
+def _working_folder() -> str | None:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        # It was removed.
+        return None
 
 
 def heavy() -> list[str]:

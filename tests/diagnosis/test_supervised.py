@@ -168,6 +168,18 @@ def test_check_goes_on_after_the_process_ended(offer, code):
     assert found["backends"]["state"] == "skipped"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows removes no folder that is in use")
+def test_check_works_in_a_folder_that_is_gone(offer, tmp_path):
+    site = offer("plain", TOPOLOGY)
+    script = f"import os, sys; os.chdir({str(tmp_path)!r}); os.mkdir('x'); os.chdir('x'); os.rmdir('../x')\n"
+    script += "from bnncore.cli import main; main(['check', 'bnn-plain', '--json'])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(site), capture_output=True, text=True, check=False
+    )
+    found = {each["check"]: each for each in json.loads(done.stdout)["outcomes"]}
+    assert found["import_is_quiet"]["state"] == "ok"
+
+
 def test_check_lives_on_where_a_hook_is_fatal_when_it_is_asked_twice(offer):
     third = "    COUNT.append(name)\n    if len(COUNT) > 2:\n        import os\n        os._exit(4)\n"
     fatal = TOPOLOGY.replace("    return", f"{third}    return")

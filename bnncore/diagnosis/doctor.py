@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -69,12 +70,25 @@ def _machine() -> Iterator[Finding]:
 def _metadata(registry: Registry) -> Iterator[Finding]:
     for variable in environment.VARIABLES:
         if variable.value:
-            yield Finding("note", variable.name, f"is set to {variable.value!r}")
+            yield Finding("note", variable.name, f"is set to {variable.value!r}{_no_folder(variable)}")
     yield from examine_metadata(registry.index)
     yield from examine_lists(registry)
     for claim in registry.index.claims:
         if claim.blocked:
             yield Finding("note", f"{claim.group} {claim.declared}", f"blocked: {claim.blocked}")
+
+
+def _no_folder(variable: environment.Variable) -> str:
+    """Say so of a variable that names a folder, where there is none; a cache is made when it is needed."""
+    folders = {environment.BITSTREAMS: os.path.isdir, environment.CACHE: _may_be_folder}
+    right = folders.get(variable, bool)
+    return "" if right(variable.value) else ", where there is no folder"
+
+
+def _may_be_folder(path: str) -> bool:
+    # As bnncore.files takes it; a user without a home is told so there.
+    place = os.path.expanduser(path)  # noqa: PTH111  # raises nothing
+    return os.path.isdir(place) or not os.path.lexists(place)  # noqa: PTH112  # raises nothing
 
 
 def _libraries() -> Iterator[Finding]:

@@ -348,7 +348,8 @@ def test_of_two_that_go_on_writing_one_file_one_has_it(tmp_path: Path) -> None:
 def test_a_folder_that_another_process_takes_away_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mkdir, gone = Path.mkdir, []
+    mkdir = Path.mkdir
+    gone: list[Path] = []
 
     def take_away(path: Path, *args: object, **options: object) -> None:
         mkdir(path, *args, **options)  # type: ignore[arg-type]  # passed on

@@ -195,6 +195,17 @@ def test_two_that_import_each_other_are_had_by_two_threads(offer):
     assert sorted(left[0].name for _, left in threads) == ["one", "two"]
 
 
+def test_an_import_that_python_ends_since_two_threads_cross_is_tried_again(offer, registry, monkeypatch):
+    class _DeadlockError(RuntimeError):
+        pass
+
+    fails = [_DeadlockError("deadlock detected by _ModuleLock('bnn_two')")] * 2
+    monkeypatch.setattr(sys, "bnncore_fails", fails, raising=False)
+    offer("one", "import sys\nif sys.bnncore_fails:\n    raise sys.bnncore_fails.pop()")
+    assert registry.topology("one").name == "one"
+    assert not fails
+
+
 @pytest.mark.parametrize(
     "call", ["bnncore.names()", "bnncore.registry.topology('quick')", "bnncore.registry.faults"]
 )

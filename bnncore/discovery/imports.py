@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,10 @@ from bnncore.errors import PluginError
 from bnncore.foreign import describe_error, foreign_code
 
 __all__ = ["import_function", "import_object", "is_being_imported", "module_of", "split_path"]
+
+# How often an import is tried again that Python has ended, and after how long.
+_ATTEMPTS = 20
+_PAUSE_SECONDS = 0.01
 
 
 def split_path(path: str) -> tuple[str, tuple[str, ...]]:
@@ -27,10 +32,23 @@ def module_of(path: str) -> str:
 def import_object(path: str) -> Any:
     """Return what is at an import path; whatever importing it raises, this raises."""
     module, names = split_path(path)
-    found: Any = importlib.import_module(module)
+    found: Any = _import_module(module)
     for name in names:
         found = getattr(found, name)
     return found
+
+
+def _import_module(name: str) -> Any:
+    """Import a module; once more, where two threads import two that import each other, and Python ends one of both."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return importlib.import_module(name)
+        except RuntimeError as error:
+            # Python's own, and not public.
+            if type(error).__name__ != "_DeadlockError":
+                raise
+            time.sleep(_PAUSE_SECONDS)
+    return importlib.import_module(name)
 
 
 def is_being_imported(path: str) -> bool:

@@ -14,7 +14,8 @@ from bnncore.discovery.host import PluginWarning
 from bnncore.discovery.imports import import_function
 from bnncore.discovery.kinds import BACKEND
 from bnncore.errors import BackendError, BnnError, PluginError, SettingError
-from bnncore.foreign import failure, foreign_code, one_line
+from bnncore.foreign import failure, foreign_code
+from bnncore.plain_text import brief
 from bnncore.records import Backend
 from bnncore.spelling import argument
 
@@ -189,9 +190,9 @@ def _obstacle(owner: Claim, backend: Backend, job: Job) -> str | None:
         result = function(job)
         if result is None:
             return None
-        if isinstance(result, str) and (words := one_line(result)):
+        if isinstance(result, str) and (words := brief(result)):
             return words
-        found = one_line(repr(result))
+        found = brief(repr(result))
     raise PluginError(f"{whose} returned {found}, expected words for people, or None")
 
 

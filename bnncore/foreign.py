@@ -11,11 +11,9 @@ from types import TracebackType
 from typing import Literal
 
 from bnncore.errors import BnnError
+from bnncore.plain_text import brief
 
-__all__ = ["Observer", "describe_error", "failure", "foreign_code", "is_users", "observe", "one_line"]
-
-# Of a text that somebody else wrote: what a terminal shows in a few lines.
-_LONGEST = 500
+__all__ = ["Observer", "describe_error", "failure", "foreign_code", "is_users", "observe"]
 
 Observer = Callable[[str, bool], None]
 
@@ -39,19 +37,6 @@ def is_users(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) and _observer is None
 
 
-def one_line(text: str, longest: int = _LONGEST) -> str:
-    r"""Return a text of a stranger as one line, without characters that would move the cursor.
-
-    >>> one_line("no\n  card \x1b[2J")
-    'no card \\x1b[2J'
-    """
-    cut = text[: 4 * longest]
-    shown = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in " ".join(cut.split())
-    )
-    return shown if len(shown) <= longest and len(cut) == len(text) else f"{shown[:longest]}…"
-
-
 def describe_error(error: BaseException) -> str:
     r"""Return type and text of an exception in one line; the text may raise in its turn.
 
@@ -60,7 +45,7 @@ def describe_error(error: BaseException) -> str:
     """
     kind = type(error).__name__
     try:
-        text = one_line(str(error))
+        text = brief(error)
     except BaseException as another:  # a stranger's, as the exception is
         if is_users(another):
             raise
@@ -77,7 +62,7 @@ def failure(where: str, error: BaseException, kind: type[BnnError]) -> BnnError:
         kind: of the error to return for any other.
     """
     if isinstance(error, BnnError) and type(error).__module__.partition(".")[0] in ("bnncore", "bnnhw"):
-        return type(error)(f"{where}: {one_line(str(error))}")
+        return type(error)(f"{where}: {brief(error)}")
     return kind(f"{where} raised {describe_error(error)}")
 
 

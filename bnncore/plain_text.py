@@ -6,10 +6,15 @@ Python writes it in a string, for example ``\x1b``.
 
 from __future__ import annotations
 
-__all__ = ["one_line", "printable", "shown"]
+from collections.abc import Sequence
+
+__all__ = ["brief", "one_line", "printable", "shown", "some"]
 
 _LINE_END = "↵"
 _SHOWN = 60
+# What a terminal shows in a few lines.
+_LONGEST = 300
+_LISTED = 3
 
 # Marks, overrides and isolates of writing direction, which show a text in another order than it has, and the two
 # separators at which programs break lines. Joiners stay: scripts and emoji need them.
@@ -33,7 +38,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Return ``printable`` text in one line, a sign where lines ended.
+    r"""Return ``printable`` text in one line, all of it, a sign where lines ended.
 
     >>> one_line("cat\ndog\n")
     'cat↵dog'
@@ -56,6 +61,28 @@ def shown(text: object, limit: int = _SHOWN) -> str:
         text = repr(text)
         return printable(text if len(text) <= limit else f"{text[:limit]}…")
     return repr(text if len(text) <= limit else f"{text[:limit]}…")
+
+
+def brief(words: object) -> str:
+    r"""Return what somebody says, an error mostly, in one line, ``printable``, and cut where it is long.
+
+    >>> brief("no\n  card \x1b[2J")
+    'no card \\x1b[2J'
+    """
+    text = str(words)
+    # More is not looked at: it may be the content of a file.
+    line = printable(" ".join(text[: 4 * _LONGEST].split()))
+    return line if len(line) <= _LONGEST and len(text) <= 4 * _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first few names, ``shown``, and how many more there are.
+
+    >>> some(["a", "b"]), some(["a", "b", "c", "d", "e"]), some([])
+    ("'a', 'b'", "'a', 'b', 'c' and 2 more", 'nothing')
+    """
+    listed = ", ".join(shown(name) for name in names[:_LISTED]) or "nothing"
+    return listed if len(names) <= _LISTED else f"{listed} and {len(names) - _LISTED} more"
 
 
 def _steers(sign: str) -> bool:

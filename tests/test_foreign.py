@@ -14,7 +14,7 @@ import bnncore
 from bnncore import BackendError, InputError, PluginError
 from bnncore.discovery import host, kinds
 from bnncore.discovery.host import PluginWarning
-from bnncore.foreign import describe_error, one_line
+from bnncore.foreign import describe_error
 
 TOPOLOGY = """
 from bnncore import Dense, Input, Topology, hookimpl
@@ -90,7 +90,6 @@ def test_a_record_that_is_worked_out_when_it_is_read_is_read_once(offer, registr
 
 def test_a_long_text_is_cut():
     assert len(describe_error(ValueError("x" * 10**6))) < 600
-    assert one_line("a\r\nb\t\u2028c") == "a b c"
 
 
 # -- who waits -------------------------------------------------------------------------------------

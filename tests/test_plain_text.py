@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from bnncore.plain_text import one_line, printable, shown
+from bnncore.plain_text import brief, one_line, printable, shown
 
 
 @pytest.mark.parametrize("text", ["", "cat", "a b\nc", "naïve 猫 кот قط", "👩‍🔬", "日本　語", "a\u00a0b"])
@@ -26,6 +26,11 @@ def test_no_control_and_no_surrogate_is_left() -> None:
 
 def test_lines_become_one() -> None:
     assert one_line("a\n  b\r\n") == "a↵b\\r"
+
+
+def test_words_become_a_short_line() -> None:
+    assert brief(ValueError("a\r\n  b\t\u2028\u202ec")) == r"a b \u202ec"
+    assert brief("x" * 10**6) == "x" * 300 + "…"
 
 
 def test_names_are_cut_and_quoted() -> None:

@@ -15,7 +15,7 @@ from bnncore.conformance.reporting import CheckError, seen
 from bnncore.conformance.subject import Subject
 from bnncore.diagnosis.finding import Finding
 from bnncore.diagnosis.supervised import fresh_python, seconds_for_plugins
-from bnncore.foreign import one_line
+from bnncore.plain_text import brief
 
 __all__ = ["check_describing_is_light", "check_import_is_light", "check_import_is_quiet"]
 
@@ -84,6 +84,6 @@ def _run_probe(subject: Subject) -> tuple[dict[str, Any], str, str | None]:
         # A plugin may print any bytes.
         output = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
         if done.returncode or not report.exists():
-            last = f"{one_line(output.splitlines()[-1])}; " if output else ""
+            last = f"{brief(output.splitlines()[-1])}; " if output else ""
             return {}, output, f"{last}exit code {done.returncode}"
         return json.loads(report.read_text()), output, None

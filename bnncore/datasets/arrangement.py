@@ -16,7 +16,7 @@ from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.picture_tree import Folder, PassedOverNames
 from bnncore.datasets.splits import Split, is_filler, split_of, splits_of_siblings
 from bnncore.formats.classes import class_name
-from bnncore.formats.listing import some
+from bnncore.plain_text import some
 
 __all__ = ["Part", "arrange"]
 

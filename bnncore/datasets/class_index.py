@@ -7,8 +7,7 @@ from pathlib import Path
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.formats.classes import class_name, name_fault
-from bnncore.formats.listing import some
-from bnncore.plain_text import shown
+from bnncore.plain_text import shown, some
 
 __all__ = ["ClassIndex", "checked_names"]
 

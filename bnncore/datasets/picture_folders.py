@@ -13,7 +13,7 @@ from bnncore.datasets.picture_reading import read_pictures
 from bnncore.datasets.picture_tree import PassedOverNames, has_pictures_below, look_through
 from bnncore.datasets.splits import Split, split_of
 from bnncore.datasets.surveys import Survey
-from bnncore.formats.listing import some
+from bnncore.plain_text import some
 
 __all__ = ["LAYOUT", "PictureFolders"]
 

@@ -16,7 +16,7 @@ from bnncore.datasets.picture_reading import read_pictures
 from bnncore.datasets.splits import SPLITS, Split, split_of
 from bnncore.datasets.surveys import Survey
 from bnncore.files import reading
-from bnncore.formats.listing import some
+from bnncore.plain_text import some
 
 __all__ = ["LAYOUT", "PictureTable"]
 

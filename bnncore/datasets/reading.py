@@ -12,7 +12,7 @@ from bnncore.datasets.layouts import LAYOUTS
 from bnncore.datasets.splits import SPLITS, Split
 from bnncore.datasets.strangers import below, description
 from bnncore.datasets.surveys import Survey
-from bnncore.formats.listing import some
+from bnncore.plain_text import some
 from bnncore.spelling import argument
 
 __all__ = ["has_splits", "open_collection", "read", "survey"]

@@ -17,9 +17,8 @@ from pathlib import Path
 
 from bnncore.datasets.collection import Layout
 from bnncore.datasets.idx import idx_names
-from bnncore.formats.listing import some
 from bnncore.pictures.signatures import is_picture
-from bnncore.plain_text import shown
+from bnncore.plain_text import shown, some
 
 __all__ = ["below", "description"]
 

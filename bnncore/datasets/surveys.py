@@ -10,7 +10,7 @@ from attrs import Factory, field, frozen
 
 from bnncore.datasets.labelled import LabelledImages
 from bnncore.datasets.splits import SPLITS, Split
-from bnncore.formats.listing import some
+from bnncore.plain_text import some
 
 __all__ = ["PassedOver", "Survey", "lines_of"]
 

@@ -10,8 +10,7 @@ from typing import IO, Any
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.files import check_space, new_folder
-from bnncore.formats.listing import brief
-from bnncore.plain_text import shown
+from bnncore.plain_text import brief, shown
 
 __all__ = ["is_archive", "unpack"]
 

@@ -29,7 +29,8 @@ from bnncore import spelling
 from bnncore.diagnosis.finding import Finding
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BnnError
-from bnncore.foreign import observe, one_line
+from bnncore.foreign import observe
+from bnncore.plain_text import brief
 
 __all__ = ["SECONDS", "Section", "Sections", "fresh_python", "look", "main", "seconds_for_plugins"]
 
@@ -193,7 +194,7 @@ def _how(status: int, printed: IO[bytes]) -> str:
             return f"ended the process by the signal {signal.Signals(-status).name}"
         return f"ended the process by the signal {-status}"
     printed.seek(max(0, printed.seek(0, os.SEEK_END) - 4096))
-    last = one_line((printed.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1])
+    last = brief((printed.read().decode("utf-8", "replace").strip().splitlines() or [""])[-1])
     return f"ended the process with exit code {status}" + (f" ({last})" if last else "")
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from bnncore.plain_text import shown
+
 __all__ = ["PREFIX", "Entry", "parse_entry_points"]
 
 PREFIX = "bnncore."
@@ -16,7 +18,6 @@ PREFIX = "bnncore."
 
 # A module, and maybe names in it; then extras of the distribution, which are no business of an import.
 _VALUE = re.compile(r"(?P<path>\w+(?:\.\w+)*(?:\s*:\s*\w+(?:\.\w+)*)?)\s*(?:\[[^\[\]]*\])?")
-_SHOWN = 60
 _LONGEST = 500
 
 
@@ -56,15 +57,11 @@ def parse_entry_points(data: bytes) -> tuple[tuple[Entry, ...], str | None]:
             continue
         name, equals, value = (part.strip() for part in line.partition("="))
         if group is None or not equals or not name:
-            problem = problem or f"line {number} is not 'name = value' under a [group]: {_quoted(line)}"
+            problem = problem or f"line {number} is not 'name = value' under a [group]: {shown(line)}"
         elif group.startswith(PREFIX):
             found = _VALUE.fullmatch(value)
             if found is None or len(value) > _LONGEST:
-                problem = problem or f"line {number} names no module: {_quoted(line)}"
+                problem = problem or f"line {number} names no module: {shown(line)}"
             else:
                 entries[Entry(group, name, re.sub(r"\s", "", found["path"]))] = None
     return tuple(entries), problem
-
-
-def _quoted(line: str) -> str:
-    return repr(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…")

@@ -15,8 +15,9 @@ from bnncore import hookspecs
 from bnncore.discovery.imports import import_object, is_being_imported
 from bnncore.discovery.index import Claim
 from bnncore.errors import PluginError
-from bnncore.foreign import describe_error, foreign_code, one_line
+from bnncore.foreign import describe_error, foreign_code
 from bnncore.hookspecs import API_LEVEL, PROJECT
+from bnncore.plain_text import brief
 
 __all__ = ["PluginHost", "PluginWarning"]
 
@@ -193,9 +194,7 @@ class PluginHost:
     def _check_level(self, claim: Claim, plugin: object) -> None:
         level = getattr(plugin, "BNNCORE_API", API_LEVEL)
         if not isinstance(level, int) or isinstance(level, bool) or level < 1:
-            raise self._fault(
-                claim, f"BNNCORE_API must be a whole number from 1, found {one_line(repr(level))}"
-            )
+            raise self._fault(claim, f"BNNCORE_API must be a whole number from 1, found {brief(repr(level))}")
         if level > API_LEVEL:
             raise self._fault(
                 claim,
@@ -211,7 +210,7 @@ class PluginHost:
                 self._manager.check_pending()
                 problem = self._defaults(own)
             except Exception as error:
-                problem = f"its hooks break the contract: {one_line(str(error))}"
+                problem = f"its hooks break the contract: {brief(error)}"
             if problem and self._manager.is_registered(own):
                 self._manager.unregister(own)
         if problem:

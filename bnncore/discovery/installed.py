@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bnncore.discovery.blocklist import canonical_distribution
 from bnncore.discovery.entry_points import PREFIX, Entry, parse_entry_points
-from bnncore.discovery.metadata_folders import HEADERS, Found, search, shown_path
+from bnncore.discovery.metadata_folders import HEADERS, Found, search
 from bnncore.files import unreadable
+from bnncore.plain_text import one_line
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -146,7 +147,7 @@ class _Reader:
         entries: tuple[Entry, ...] = ()
         if data is not None:
             entries, wrong = parse_entry_points(data)
-            problem = wrong and f"{shown_path(os.path.join(found.place, _ENTRIES))}: {wrong}"
+            problem = wrong and f"{one_line(os.path.join(found.place, _ENTRIES))}: {wrong}"
         headers, lack = _headers(found)
         declared = headers.get("name", name)
         named = _NAME.fullmatch(declared) is not None
@@ -215,7 +216,7 @@ class _Reader:
         for other in (each.installed for each in others):
             if os.path.realpath(other.place) == os.path.realpath(used.place):
                 continue
-            where, taken = shown_path(other.place), _taken(used)
+            where, taken = one_line(other.place), _taken(used)
             if not other.whole:
                 text = f"{where}: left over from another installation; {taken}: delete this folder"
             elif os.path.dirname(other.place) == os.path.dirname(used.place):
@@ -237,7 +238,7 @@ class _Reader:
             advice = f"{_taken(used)}: {advice}"
         elif _NAME.fullmatch(name):
             advice += f", and install {name} again if you need it"
-        text = f"{shown_path(rest.installed.place)}: left over by an installer that was interrupted; {advice}"
+        text = f"{one_line(rest.installed.place)}: left over by an installer that was interrupted; {advice}"
         self._note(text, canonical_distribution(name), rest.concerns)
 
     def _note(self, text: str, distribution: str, concerns: bool) -> None:
@@ -254,7 +255,7 @@ class _Examined(NamedTuple):
 
 
 def _taken(used: Installed) -> str:
-    return f"{used.name} {used.version} in {shown_path(used.place)} is used"
+    return f"{used.name} {used.version} in {one_line(used.place)} is used"
 
 
 def _attempt(found: Found, name: str) -> tuple[bytes | None, str | None]:
@@ -263,7 +264,7 @@ def _attempt(found: Found, name: str) -> tuple[bytes | None, str | None]:
         return found.read(name), None
     except Exception as error:
         # Of the system, or of anybody's finder.
-        return None, unreadable(shown_path(os.path.join(found.place, name)), error)
+        return None, unreadable(one_line(os.path.join(found.place, name)), error)
 
 
 def _headers(found: Found) -> tuple[dict[str, str], str | None]:
@@ -275,7 +276,7 @@ def _headers(found: Found) -> tuple[dict[str, str], str | None]:
         if data is not None or problem is not None:
             break
     if data is None:
-        return {}, problem or f"{shown_path(found.place)}: METADATA is missing"
+        return {}, problem or f"{one_line(found.place)}: METADATA is missing"
     declared: dict[str, str] = {}
     for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
         if not line.strip():
@@ -289,7 +290,7 @@ def _headers(found: Found) -> tuple[dict[str, str], str | None]:
     missing = [key.capitalize() for key in _FORMS if key not in valid]
     if not missing:
         return valid, None
-    return valid, f"{shown_path(found.place)}: METADATA has no valid {' and no valid '.join(missing)}"
+    return valid, f"{one_line(found.place)}: METADATA has no valid {' and no valid '.join(missing)}"
 
 
 def _of_folder(stem: str) -> tuple[str, str]:

@@ -17,8 +17,9 @@ from importlib.machinery import PathFinder
 from typing import Any, NamedTuple
 
 from bnncore.files import unreadable
+from bnncore.plain_text import one_line
 
-__all__ = ["HEADERS", "Found", "search", "shown_path"]
+__all__ = ["HEADERS", "Found", "search"]
 
 HEADERS = ("METADATA", "PKG-INFO")
 """Files that begin with name and version, in a ``.dist-info`` and in an ``.egg-info``."""
@@ -75,15 +76,10 @@ def search(note: Callable[[str], None]) -> Iterator[Found]:
             # Python's own sys.path has some that do not exist.
             continue
         except OSError as error:
-            note(unreadable(shown_path(folder), error))
+            note(unreadable(one_line(folder), error))
     for finder in list(sys.meta_path):
         if finder is not PathFinder and hasattr(finder, "find_distributions"):
             yield from _from(finder, f"finder {type(finder).__name__}", note)
-
-
-def shown_path(path: str) -> str:
-    """Return a path as a message has it: what a terminal would obey is escaped."""
-    return path if path.isprintable() else ascii(path)
 
 
 def _in_folder(folder: str, names: Iterable[str]) -> Iterator[Found]:
@@ -131,7 +127,7 @@ def _from(finder: Any, where: str, note: Callable[[str], None], **context: Any) 
             stem, suffix = os.path.splitext(os.path.basename(place))
             yield Found(stem if suffix in _SUFFIXES else "", place, partial(_read_text, each), each)
     except Exception as error:
-        note(unreadable(shown_path(where), error))
+        note(unreadable(one_line(where), error))
 
 
 def _read_text(source: Any, name: str) -> bytes | None:

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnncore.errors import BnnError, ParameterError
-from bnncore.formats.listing import brief
-from bnncore.plain_text import shown
+from bnncore.plain_text import brief, shown
 
 __all__ = ["HEADER_LIMIT", "Archive", "open_archive"]
 

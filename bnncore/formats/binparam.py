@@ -22,7 +22,7 @@ from bnnhw.topology import Folding, FoldingLayer, MatrixStage, Topology, matrix_
 from bnncore.errors import ParameterError
 from bnncore.files import new_folder, read_limited
 from bnncore.formats.classes import CLASSES, check_classes, classes_bytes, read_classes
-from bnncore.formats.listing import some
+from bnncore.plain_text import some
 from bnncore.spelling import argument
 
 __all__ = ["read_binparam", "write_binparam"]

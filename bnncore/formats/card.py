@@ -14,8 +14,7 @@ from attrs import asdict, field, frozen
 from bnncore.errors import ResourceError
 from bnncore.files import read_limited
 from bnncore.formats.jsontext import parse_json
-from bnncore.formats.listing import brief
-from bnncore.plain_text import shown
+from bnncore.plain_text import brief, shown
 
 __all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card", "read_card"]
 

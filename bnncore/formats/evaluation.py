@@ -17,7 +17,7 @@ from bnncore.errors import ParameterError
 from bnncore.files import read_limited
 from bnncore.formats.card import Metric, check_metric
 from bnncore.formats.jsontext import parse_json
-from bnncore.formats.listing import brief
+from bnncore.plain_text import brief
 
 __all__ = ["EVALUATION", "evaluation_bytes", "evaluation_content", "parse_metrics", "read_metrics"]
 

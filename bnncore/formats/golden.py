@@ -13,7 +13,7 @@ from bnnhw.topology import Topology
 from bnncore.errors import ParameterError
 from bnncore.files import write_atomically
 from bnncore.formats.archive import open_archive
-from bnncore.formats.listing import some
+from bnncore.plain_text import some
 
 __all__ = ["GOLDEN", "golden_bytes", "parse_golden", "write_golden"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from bnncore.errors import ResourceError
 from bnncore.files import fingerprint, fingerprint_of, read_limited, write_together
 from bnncore.formats.jsontext import parse_json
-from bnncore.formats.listing import brief
+from bnncore.plain_text import brief
 
 __all__ = ["MANIFEST", "manifest_bytes", "parse_manifest", "read_manifest", "write_manifest"]
 

@@ -32,9 +32,8 @@ from bnncore.files import read_limited, write_atomically
 from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
 from bnncore.formats.jsontext import parse_json
-from bnncore.formats.listing import brief, some
 from bnncore.formats.provenance import Provenance, parse_provenance, provenance_content
-from bnncore.plain_text import shown
+from bnncore.plain_text import brief, shown, some
 
 __all__ = ["WEIGHTS", "NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
 

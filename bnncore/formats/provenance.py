@@ -10,8 +10,7 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import instance_of, optional
 
-from bnncore.formats.listing import brief
-from bnncore.plain_text import shown
+from bnncore.plain_text import brief, shown
 from bnncore.records import Preprocessing, Step
 
 __all__ = ["Provenance", "parse_provenance", "provenance_content"]

@@ -19,8 +19,7 @@ from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le, option
 from bnncore.errors import BnnError, ResourceError
 from bnncore.files import read_limited
 from bnncore.formats.jsontext import parse_json
-from bnncore.formats.listing import brief
-from bnncore.plain_text import shown
+from bnncore.plain_text import brief, shown
 
 __all__ = [
     "RECIPE",

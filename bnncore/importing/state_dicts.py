@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from bnncore.formats.listing import some
 from bnncore.importing.chain import ImportRefused
+from bnncore.plain_text import some
 
 __all__ = ["find_state", "plain_names"]
 

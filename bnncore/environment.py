@@ -77,7 +77,7 @@ CACHE = Variable(
     summary="names the folder where fetched files are kept",
     values="a folder; `~` is your home",
     default="`bnncore` in `XDG_CACHE_HOME`",
-    reader="bnncore.files",
+    reader="bnncore.places",
 )
 BNN_PARAM_DIR = Variable(
     name="BNN_PARAM_DIR",
@@ -98,7 +98,7 @@ XDG_CACHE_HOME = Variable(
     summary="names the folder of all programs' caches, as the XDG specification has it",
     values="a folder",
     default="`~/.cache`",
-    reader="bnncore.files",
+    reader="bnncore.places",
 )
 
 VARIABLES = (

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from bnncore.errors import ResourceError
-from bnncore.files import check_folder, new_folder
+from bnncore.places import check_folder
+from bnncore.writing import new_folder
 
 __all__ = ["copy_notebooks", "notebooks_folder"]
 

@@ -13,9 +13,11 @@ from attrs import frozen
 
 from bnncore import environment
 from bnncore.errors import ResourceError
-from bnncore.files import cache_folder, read_limited, write_atomically
+from bnncore.files import read_limited
+from bnncore.places import cache_folder
 from bnncore.records import Bitstream, Resource, UserFile
 from bnncore.resources import resource_path
+from bnncore.writing import write_atomically
 
 __all__ = ["BitstreamFiles", "locate_files", "obtain_files"]
 

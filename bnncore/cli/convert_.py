@@ -10,7 +10,7 @@ from attrs import evolve
 from bnncore import ParameterError, Preprocessing, registry
 from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import say
-from bnncore.files import check_place
+from bnncore.places import check_place
 
 __all__ = ["command"]
 

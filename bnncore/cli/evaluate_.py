@@ -14,8 +14,8 @@ from bnncore import BnnError
 from bnncore.cli.network_options import Asked, network_options
 from bnncore.cli.output import complain, json_option, print_json, remark, say, say_lines, table
 from bnncore.cli.overwriting import overwrite_option
-from bnncore.files import check_place
 from bnncore.formats.evaluation import EVALUATION
+from bnncore.places import check_place
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -156,8 +156,8 @@ def _print(found: Evaluation, trained_on: str | None) -> None:
 def _write(out: Path, content: dict[str, Any], found: Evaluation, images: LabelledImages) -> OSError | None:
     """Write pictures and figures, all or none; return what the disk says against it."""
     from bnncore.evaluation.show import confusion_picture, contact_sheet
-    from bnncore.files import write_together
     from bnncore.formats.evaluation import evaluation_bytes
+    from bnncore.writing import write_together
 
     confusion, mistakes, figures = (out / name for name in _WRITTEN)
     try:

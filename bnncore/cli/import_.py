@@ -58,10 +58,10 @@ def command(
     bnncore import model.onnx --classes classes.txt --out model.npz
     """  # noqa: D301  # click's mark is a backspace
     from bnncore.errors import ParameterError
-    from bnncore.files import check_place
     from bnncore.formats.classes import read_classes
     from bnncore.formats.npz import write_npz
     from bnncore.importing.trained import PrecisionMissing, read_trained
+    from bnncore.places import check_place
 
     check_place(out, ParameterError, overwrite=overwrite)
     wanted = registry.topology(topology) if topology else None

@@ -44,7 +44,8 @@ def command(
     manifest.json is written anew. All of it is written, or, where something is wrong, nothing.
     """
     from bnncore.errors import InputError, ResourceError
-    from bnncore.files import check_folder, reading
+    from bnncore.files import reading
+    from bnncore.places import check_folder
     from bnncore.publishing.pack import find_package, pack
 
     package = find_package(project)

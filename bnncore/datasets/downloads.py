@@ -14,8 +14,10 @@ from typing import Any
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile
 from bnncore.extras import missing_extra
-from bnncore.files import check_folder, claimed, fingerprint, scratch_folder
+from bnncore.files import fingerprint
+from bnncore.places import check_folder
 from bnncore.spelling import argument
+from bnncore.unfinished import claimed, scratch_folder
 
 __all__ = ["Progress", "fetch", "part_of"]
 

@@ -13,7 +13,8 @@ from bnncore.datasets.downloads import Progress, fetch, part_of
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.publishers import PublishedFile, PublishedSet
 from bnncore.datasets.unpacking import is_archive, unpack
-from bnncore.files import cache_folder, check_folder, check_space, fingerprint
+from bnncore.files import fingerprint
+from bnncore.places import cache_folder, check_folder, check_space
 from bnncore.spelling import argument
 
 __all__ = ["Obtained", "from_network", "from_path"]

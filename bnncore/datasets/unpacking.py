@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from bnncore.datasets.labelled import DatasetError
-from bnncore.files import check_space, new_folder
+from bnncore.places import check_space
 from bnncore.plain_text import brief, shown
+from bnncore.writing import new_folder
 
 __all__ = ["is_archive", "unpack"]
 

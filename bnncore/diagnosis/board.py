@@ -19,7 +19,7 @@ from bnncore.discovery.kinds import BITSTREAM
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
 from bnncore.errors import BlockedError, BnnError
-from bnncore.files import cache_folder
+from bnncore.places import cache_folder
 from bnncore.records import Bitstream
 from bnncore.spelling import argument
 

@@ -20,10 +20,11 @@ from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import Folding, FoldingLayer, MatrixStage, Topology, matrix_stages
 
 from bnncore.errors import ParameterError
-from bnncore.files import new_folder, read_limited
+from bnncore.files import read_limited
 from bnncore.formats.classes import CLASSES, check_classes, classes_bytes, read_classes
 from bnncore.plain_text import some
 from bnncore.spelling import argument
+from bnncore.writing import new_folder
 
 __all__ = ["read_binparam", "write_binparam"]
 

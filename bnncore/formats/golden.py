@@ -11,9 +11,9 @@ import numpy.typing as npt
 from bnnhw.topology import Topology
 
 from bnncore.errors import ParameterError
-from bnncore.files import write_atomically
 from bnncore.formats.archive import open_archive
 from bnncore.plain_text import some
+from bnncore.writing import write_atomically
 
 __all__ = ["GOLDEN", "golden_bytes", "parse_golden", "write_golden"]
 

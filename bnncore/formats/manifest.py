@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bnncore.errors import ResourceError
-from bnncore.files import fingerprint, fingerprint_of, read_limited, write_together
+from bnncore.files import fingerprint, fingerprint_of, read_limited
 from bnncore.formats.jsontext import parse_json
 from bnncore.plain_text import brief
+from bnncore.writing import write_together
 
 __all__ = ["MANIFEST", "manifest_bytes", "parse_manifest", "read_manifest", "write_manifest"]
 

@@ -28,12 +28,13 @@ from bnnhw.network import LayerParameters, Network
 from bnnhw.topology import MatrixStage, Topology, first_difference, matrix_stages
 
 from bnncore.errors import ParameterError
-from bnncore.files import read_limited, write_atomically
+from bnncore.files import read_limited
 from bnncore.formats.archive import HEADER_LIMIT, Archive, open_archive
 from bnncore.formats.classes import check_classes
 from bnncore.formats.jsontext import parse_json
 from bnncore.formats.provenance import Provenance, parse_provenance, provenance_content
 from bnncore.plain_text import brief, shown, some
+from bnncore.writing import write_atomically
 
 __all__ = ["WEIGHTS", "NpzFile", "npz_bytes", "parse_npz", "read_npz", "write_npz"]
 

@@ -18,11 +18,13 @@ from bnncore.discovery.kinds import DATASET, TOPOLOGY, offered_kinds
 from bnncore.discovery.names import canonical
 from bnncore.discovery.registry import Registry
 from bnncore.errors import InputError, UnknownNameError
-from bnncore.files import check_folder, is_unfinished, new_folder, write_atomically
 from bnncore.hookspecs import API_LEVEL
+from bnncore.places import check_folder
 from bnncore.publishing import templates
 from bnncore.records import Preprocessing
 from bnncore.spelling import argument
+from bnncore.unfinished import is_unfinished
+from bnncore.writing import new_folder, write_atomically
 
 __all__ = ["NewProject", "classes_of", "write_project"]
 

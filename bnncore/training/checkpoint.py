@@ -17,9 +17,9 @@ from attrs import frozen
 from bnnhw.topology import Topology
 
 from bnncore.errors import BnnError
-from bnncore.files import write_atomically
 from bnncore.formats.recipe import Recipe
 from bnncore.spelling import argument
+from bnncore.writing import write_atomically
 
 __all__ = ["RunIdentity", "read_checkpoint", "write_checkpoint"]
 

@@ -13,15 +13,16 @@ from attrs import evolve, frozen
 from bnncore import get, registry
 from bnncore.errors import BnnError
 from bnncore.extras import missing_extra
-from bnncore.files import check_folder, check_place, check_space, write_atomically
 from bnncore.formats.npz import WEIGHTS
 from bnncore.formats.recipe import Recipe, RecipeEntry, read_recipe
+from bnncore.places import check_folder, check_place, check_space
 from bnncore.resources import packaged, read_resource
 from bnncore.spelling import argument
 from bnncore.training.data import TrainingData
 from bnncore.training.progress import Reporter
 from bnncore.training.recipes import default_recipe, plugin_recipe, related_dataset
 from bnncore.training.run_files import CHECKPOINT, CURVE
+from bnncore.writing import write_atomically
 
 if TYPE_CHECKING:
     from bnnhw.network import Network

@@ -15,7 +15,6 @@ from bnnhw.topology import Topology
 
 from bnncore.datasets import LabelledImages
 from bnncore.errors import BnnError
-from bnncore.files import write_atomically
 from bnncore.formats.classes import CLASSES, check_classes, class_name, classes_bytes
 from bnncore.formats.npz import WEIGHTS, write_npz
 from bnncore.formats.provenance import Provenance
@@ -28,6 +27,7 @@ from bnncore.training.progress import Reporter
 from bnncore.training.results import Epoch, Outcome
 from bnncore.training.run_files import CHECKPOINT, METRICS
 from bnncore.training.trainable import TrainableNetwork
+from bnncore.writing import write_atomically
 
 __all__ = ["train"]
 

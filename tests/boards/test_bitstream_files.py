@@ -20,7 +20,7 @@ from bnncore.boards.bitstream_files import locate_files, obtain_files
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
 from bnncore.discovery.kinds import BITSTREAM
 from bnncore.errors import ResourceError
-from bnncore.files import cache_folder
+from bnncore.places import cache_folder
 from bnncore.records import Bitstream, Resource, UserFile
 
 BIT, HWH = b"bitstream" * 900, b"<hand-off/>" * 70
@@ -74,13 +74,13 @@ def test_several_at_once_share_the_cache_and_what_a_killed_one_left_is_taken_awa
     record: Bitstream, server: Any
 ) -> None:
     folder = cache_folder() / "bitstreams"
-    program = "import os, signal, sys, bnncore.files as f, pathlib as p\n"
+    program = "import os, signal, sys, bnncore.writing as w, pathlib as p\n"
     program += "os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)\n"
     obtain_files(record)
     place = next(folder.iterdir())
     for path in place.iterdir():
         path.unlink()
-    killed = [sys.executable, "-c", f"{program}f.write_atomically(p.Path({str(place / 'x.bit')!r}), b'half')"]
+    killed = [sys.executable, "-c", f"{program}w.write_atomically(p.Path({str(place / 'x.bit')!r}), b'half')"]
     assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
     assert len(list(place.iterdir())) == 1
     with ThreadPoolExecutor(8) as pool:

@@ -38,7 +38,7 @@ def folded_fan_in(stage: MatrixStage, folding: FoldingLayer) -> int:
 
 def stored_bits(stage: MatrixStage) -> int:
     """Return how many low bits of a threshold word the accelerator keeps: 24 for pixels, else 16."""
-    return 24 if stage.input_bits == 8 else 16
+    return 24 if stage.sees_pixels else 16
 
 
 def fold(stage: MatrixStage, folding: FoldingLayer, weight_bits: int, layer: LayerParameters) -> FoldedLayer:

@@ -344,6 +344,16 @@ class MatrixStage:
         return self.layer.outputs
 
     @property
+    def sees_pixels(self) -> bool:
+        """Whether its inputs are pixels; else they are -1, 0 and 1."""
+        return self.input_bits == 8
+
+    @property
+    def largest_input(self) -> int:
+        """The greatest magnitude of an input: 128 for pixels, else 1."""
+        return 128 if self.sees_pixels else 1
+
+    @property
     def blank(self) -> int:
         """What stands where a window leaves the map: 0, or -1 where an input cannot hold 0."""
         return -1 if self.input_bits == 1 else 0
@@ -351,7 +361,7 @@ class MatrixStage:
     @property
     def input_unit(self) -> float:
         """What an input of 1 is outside of integer arithmetic, as in training: 1/128 for pixels, else 1."""
-        return 1 / 128 if self.input_bits == 8 else 1.0
+        return 1 / self.largest_input
 
     @property
     def unit(self) -> float:
@@ -369,8 +379,7 @@ class MatrixStage:
     @property
     def largest_sum(self) -> int:
         """The greatest magnitude of a sum, or of a part of one, that weights of these bits can reach."""
-        largest_input = 128 if self.input_bits == 8 else 1
-        return self.fan_in * self.weight_bits * largest_input
+        return self.fan_in * self.weight_bits * self.largest_input
 
     @property
     def largest(self) -> int:
@@ -388,7 +397,7 @@ class MatrixStage:
 
         sqrt(fan_in) times that of one input, 74 for a random pixel and else 1, in the accumulator's unit.
         """
-        deviation = _PIXEL_DEVIATION if self.input_bits == 8 else 1
+        deviation = _PIXEL_DEVIATION if self.sees_pixels else 1
         return deviation / self.unit * math.sqrt(self.fan_in)
 
 

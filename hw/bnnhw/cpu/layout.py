@@ -221,7 +221,7 @@ def _layer(
 
 
 def _kind(stage: MatrixStage) -> str:
-    if stage.number == 0 and (isinstance(stage.layer, Conv) or stage.input_bits == 8):
+    if stage.number == 0 and (isinstance(stage.layer, Conv) or stage.sees_pixels):
         return BYTES
     return BITS if stage.input_bits == 1 else TERNARY
 
@@ -289,5 +289,4 @@ def _sums(stage: MatrixStage, weights: Array, kind: str, alpha: int, beta: int) 
     if kind == TERNARY:
         return np.zeros(stage.outputs, np.int64), 1
     # Bytes hold an input and what makes its least 0.
-    shift = 128 if stage.input_bits == 8 else 1
-    return -shift * weights.sum(axis=1, dtype=np.int64), 1
+    return -stage.largest_input * weights.sum(axis=1, dtype=np.int64), 1

@@ -42,7 +42,7 @@ class ImageFormat:
                 f"topology {topology.name!r} has {what}, which the accelerator's answers cannot hold; "
                 "use the backend 'cpu'"
             )
-        self._pixels = first.input_bits == 8
+        self._pixels = first.sees_pixels
         # What each byte stands for, as the byte that holds it.
         self._values = np.array(topology.input.values, np.int8).view(np.uint8)
         size = 8 * first.input_shape[0] * first.input_shape[1] * first.input_shape[2]

@@ -13,6 +13,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from bnncore.importing.torch_pickle import OLD_MARK
+from bnncore.pictures.signatures import picture_format
 
 __all__ = ["Kind", "Reader", "recognise"]
 
@@ -141,7 +142,7 @@ _SIGNATURES = tuple(
                 name="a picture",
                 way="write the network's name before it: bnncore classify NAME {path}",
             ),
-            _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM"),
+            lambda head, path: picture_format(head) is not None,
         ),
         (
             Kind(

@@ -10,8 +10,8 @@ from bnncore.datasets.collection import Collection, Layout, Prepare
 from bnncore.datasets.labelled import DatasetError, LabelledImages
 from bnncore.datasets.layouts import LAYOUTS
 from bnncore.datasets.splits import SPLITS, Split
-from bnncore.datasets.strangers import below, description
 from bnncore.datasets.surveys import Survey
+from bnncore.datasets.unread import below, description
 from bnncore.plain_text import some
 from bnncore.spelling import argument
 

@@ -1,4 +1,4 @@
-"""Nothing that is loaded can run code: pickles are opened nowhere but in the restricted reader."""
+"""Nothing that is loaded can run code: pickles are read by a machine of our own, which runs nothing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,8 @@ from pathlib import Path
 import bnnhw
 
 import bnncore
-from bnncore.datasets import pickles
 
-SOURCES = [
-    path
-    for package in (bnncore, bnnhw)
-    for path in Path(str(package.__file__)).parent.rglob("*.py")
-    if path != Path(pickles.__file__)
-]
+SOURCES = [path for package in (bnncore, bnnhw) for path in Path(str(package.__file__)).parent.rglob("*.py")]
 
 
 def calls(path):
@@ -24,7 +18,7 @@ def calls(path):
             yield ast.unparse(node.func), {each.arg: ast.unparse(each.value) for each in node.keywords}
 
 
-def test_no_module_but_the_restricted_reader_imports_pickle():
+def test_no_module_imports_pickle():
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []

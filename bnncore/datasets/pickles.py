@@ -4,26 +4,20 @@ A pickle is a program, and can call anything. This reader lets it build containe
 arrays, the arrays through functions of our own that check what they are asked for; every other name in
 the pickle is refused. Python 2 wrote ``numpy.core.multiarray``, numpy 2 writes ``numpy._core.multiarray``;
 both mean the same three objects.
-
-What a pickle may do is a list of opcodes, run by Python's unpickler as it is written in Python. The one in C cannot be
-told less: it makes room for any number that a pickle gives an object, gigabytes for nine bytes, and hashes any key, for
-years where a tuple holds one tuple twice, that another one, and so on.
 """
 
 from __future__ import annotations
 
-import io
 import math
-import pickle
-import pickletools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.limited import read_file
+from bnncore.formats.pickle_machine import DamagedPickle, Maker, interpret
 
 __all__ = ["read_pickle"]
 
@@ -34,22 +28,6 @@ _BUILTINS = frozenset({"builtins", "__builtin__"})
 _MOST_DIMENSIONS = 32
 _LONGEST_SIDE = 2**40
 _KINDS = frozenset("buif")
-# Python before 3.11 takes the square of their number to convert decimal digits.
-_MOST_DIGITS = 100
-# Greater ones can be made to have one hash, all of them, and a dictionary of them to take for ever.
-_MOST_KEY_BITS = 64
-
-# What picklers write of containers, text, numbers and arrays.
-_OPCODES = (
-    "PROTO FRAME STOP MARK POP POP_MARK MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET "
-    "NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT "
-    "STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 "
-    "BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
-    "EMPTY_LIST LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_DICT DICT SETITEM SETITEMS "
-    "GLOBAL STACK_GLOBAL REDUCE BUILD"
-)
-_NAMES = {ord(each.code): each.name for each in pickletools.opcodes}
-_DECIMAL = (pickle.INT, pickle.LONG, pickle.FLOAT, pickle.PUT, pickle.GET)
 
 
 class _Dtype:
@@ -63,7 +41,7 @@ class _Dtype:
             raise DatasetError(f"an array of type {_shown(code)}; only plain numbers are read")
         self.dtype = np.dtype(code)
 
-    def __setstate__(self, state: Any) -> None:
+    def take(self, state: Any) -> None:
         order = state[1] if isinstance(state, tuple) and len(state) > 1 else "|"
         if isinstance(order, bytes):
             order = order.decode("ascii", "replace")
@@ -75,16 +53,16 @@ class _Dtype:
 class _Array:
     """A numpy array under construction: empty until its state comes."""
 
-    def __init__(self, reader: _Reader) -> None:
-        self._reader = reader
+    def __init__(self, maker: _Maker) -> None:
+        self._maker = maker
         self.array: np.ndarray[Any, Any] | None = None
 
-    def __setstate__(self, state: Any) -> None:
+    def take(self, state: Any) -> None:
         if not (isinstance(state, tuple) and len(state) == 5):
             raise DatasetError("an array without shape, type and data")
         _, shape, dtype, fortran, data = state
         if isinstance(data, str):
-            data = self._reader.encode(data)
+            data = self._maker.encode(data)
         if not (isinstance(dtype, _Dtype) and isinstance(data, bytes)):
             raise DatasetError("an array of objects; only plain numbers are read")
         self.array = _plain_array(data, dtype, shape, "F" if fortran else "C")
@@ -117,23 +95,29 @@ class _ArrayClass:
         raise DatasetError("an array made by calling its class")
 
 
-class _Handlers(dict[int, Callable[[Any], None]]):
-    """What to do for each opcode that is allowed."""
+class _Maker(Maker):
+    encoding = "latin-1"
 
-    def __missing__(self, code: int) -> Any:
-        name = _NAMES.get(code, f"{code:#04x}, which does not exist")
-        raise DatasetError(f"the opcode {name}, which no list of pictures needs; it is damaged or hostile")
-
-
-class _Reader(pickle._Unpickler):
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]]
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(io.BytesIO(data), encoding="latin-1")
+    def __init__(self, size: int) -> None:
         # Text becomes bytes once; a short pickle could ask for it again and again.
-        self._left_to_encode = len(data)
+        self._left_to_encode = size
 
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+    def called(self, function: Any, arguments: Any) -> Any:
+        # All that can be called here is what ``named`` returned.
+        return function(*arguments)
+
+    def given_state(self, target: Any, state: Any) -> None:
+        if not isinstance(target, (_Array, _Dtype)):
+            raise DatasetError("a state of something that has none")
+        target.take(state)
+
+    def other(self, kind: Any) -> Any:
+        raise DatasetError("an object that no list of pictures needs; it is damaged or hostile")
+
+    def stored_elsewhere(self, identity: Any) -> Any:
+        return self.other(None)
+
+    def named(self, module: str, name: str) -> Callable[..., Any]:
         if module in _MULTIARRAY and name == "_reconstruct":
             # Whatever class is asked for, an array comes.
             return lambda *_: _Array(self)
@@ -181,80 +165,6 @@ class _Reader(pickle._Unpickler):
         return _plain_array(data, dtype, (), "C").item()
 
 
-def _check_key(reader: Any) -> None:
-    _check_keys(reader.stack[-2:-1])
-
-
-def _check_every_second(reader: Any) -> None:
-    _check_keys(reader.stack[::2])
-
-
-def _check_keys(keys: list[Any]) -> None:
-    for key in keys:
-        if not (isinstance(key, (str, bytes)) or (isinstance(key, int) and key.bit_length() <= _MOST_KEY_BITS)):
-            raise DatasetError(f"a key that is neither text nor a number of {_MOST_KEY_BITS} bits")
-
-
-def _check_state(reader: Any) -> None:
-    # Of anything else, attributes would be set.
-    if not isinstance(reader.stack[-2], (_Array, _Dtype)):
-        raise DatasetError("a state of something that has none")
-
-
-def _load_bytearray(reader: Any) -> None:
-    # As bytes, and read before there is room for them.
-    reader.append(reader.read(int.from_bytes(reader.read(8), "little")))
-
-
-def _checked(check: Callable[[Any], None], load: Callable[[Any], None]) -> Callable[[Any], None]:
-    def handler(reader: Any) -> None:
-        check(reader)
-        load(reader)
-
-    return handler
-
-
-def _of_few_digits(load: Callable[[Any], None]) -> Callable[[Any], None]:
-    def handler(reader: Any) -> None:
-        readline = reader.readline
-
-        def short() -> bytes:
-            line: bytes = readline()
-            if len(line) > _MOST_DIGITS:
-                raise DatasetError(f"a number of {len(line)} digits; no dataset needs that")
-            return line
-
-        reader.readline = short
-        try:
-            load(reader)
-        finally:
-            reader.readline = readline
-
-    return handler
-
-
-def _handlers() -> _Handlers:
-    known = pickle._Unpickler.dispatch
-    handlers = _Handlers()
-    for name in _OPCODES.split():
-        code = ord(getattr(pickle, name))
-        handlers[code] = known[code]
-    for code in map(ord, _DECIMAL):
-        handlers[code] = _of_few_digits(known[code])
-    for opcode, check in (
-        (pickle.SETITEM, _check_key),
-        (pickle.SETITEMS, _check_every_second),
-        (pickle.DICT, _check_every_second),
-        (pickle.BUILD, _check_state),
-    ):
-        handlers[ord(opcode)] = _checked(check, known[ord(opcode)])
-    handlers[ord(pickle.BYTEARRAY8)] = _load_bytearray
-    return handlers
-
-
-_Reader.dispatch = _handlers()
-
-
 def read_pickle(path: Path) -> Any:
     """Read a pickle of plain data.
 
@@ -268,14 +178,11 @@ def read_pickle(path: Path) -> Any:
     """
     data = read_file(path)
     try:
-        return _finished(_Reader(data).load(), {})
+        return _finished(interpret(data, _Maker(len(data)))[0], {})
     except DatasetError as error:
         raise DatasetError(f"{path}: refused, the pickle holds {error}") from error
-    # A damaged pickle raises nearly anything: EOFError, KeyError, UnpicklingError, MemoryError, …
-    except Exception as error:
-        raise DatasetError(
-            f"{path}: expected a pickle of a dataset; it is damaged: {type(error).__name__}: {error}"
-        ) from error
+    except (DamagedPickle, RecursionError) as error:
+        raise DatasetError(f"{path}: expected a pickle of a dataset; {error}") from error
 
 
 def _finished(value: Any, done: dict[int, Any]) -> Any:

@@ -19,12 +19,12 @@ import numpy.typing as npt
 from bnncore.errors import BnnError
 from bnncore.files import read_limited
 from bnncore.formats.archive import open_archive
+from bnncore.formats.pickle_machine import DamagedPickle
 from bnncore.importing.chain import ImportRefused
 from bnncore.importing.recognition import recognise
 from bnncore.importing.state_dicts import find_state
 from bnncore.importing.torch_pickle import (
     OLD_MARK,
-    DamagedPickle,
     Other,
     StorageRecord,
     TensorRecord,

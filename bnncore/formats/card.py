@@ -13,7 +13,7 @@ from attrs import asdict, field, frozen
 
 from bnncore.errors import ResourceError
 from bnncore.files import read_limited
-from bnncore.formats.jsontext import parse_json
+from bnncore.formats.jsontext import MOST_BYTES, parse_json
 from bnncore.plain_text import brief, shown
 
 __all__ = ["CARD", "Card", "Metric", "card_bytes", "check_metric", "parse_card", "read_card"]
@@ -23,7 +23,6 @@ CARD = "card.json"
 # Integers may have any number of digits in JSON, and what is no float cannot be shown.
 _LARGEST = sys.float_info.max
 
-_LIMIT = 2**24
 _LIMIT_OF = "this is no card"
 
 # Characters. They are shown in terminals and on pages: a line, some paragraphs.
@@ -102,7 +101,7 @@ def read_card(path: Path) -> Card:
     Raises:
         ResourceError: if it cannot be read, or as ``parse_card``.
     """
-    return parse_card(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF), str(path))
+    return parse_card(read_limited(path, MOST_BYTES, ResourceError, _LIMIT_OF), str(path))
 
 
 def parse_card(data: bytes, where: str) -> Card:

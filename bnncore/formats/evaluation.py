@@ -16,14 +16,13 @@ from typing import Any
 from bnncore.errors import ParameterError
 from bnncore.files import read_limited
 from bnncore.formats.card import Metric, check_metric
-from bnncore.formats.jsontext import parse_json
+from bnncore.formats.jsontext import MOST_BYTES, parse_json
 from bnncore.plain_text import brief
 
 __all__ = ["EVALUATION", "evaluation_bytes", "evaluation_content", "parse_metrics", "read_metrics"]
 
 EVALUATION = "evaluation.json"
 
-_LIMIT = 2**24
 _LIMIT_OF = "this is no list of figures"
 
 
@@ -58,7 +57,7 @@ def read_metrics(path: Path) -> tuple[Metric, ...]:
     Raises:
         ParameterError: if it cannot be read, or is neither.
     """
-    return parse_metrics(read_limited(path, _LIMIT, ParameterError, _LIMIT_OF), str(path))
+    return parse_metrics(read_limited(path, MOST_BYTES, ParameterError, _LIMIT_OF), str(path))
 
 
 def parse_metrics(data: bytes, where: str) -> tuple[Metric, ...]:

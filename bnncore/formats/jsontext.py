@@ -13,7 +13,10 @@ from typing import Any
 
 from bnncore.plain_text import shown
 
-__all__ = ["parse_json"]
+__all__ = ["MOST_BYTES", "parse_json"]
+
+MOST_BYTES = 2**24
+"""Of a file of JSON; cards and recipes have some thousand."""
 
 # Cards hold recipes that hold recipes of teachers and starts; these are five or six deep.
 _DEEPEST = 64

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bnncore.errors import ResourceError
 from bnncore.files import fingerprint, fingerprint_of, read_limited
-from bnncore.formats.jsontext import parse_json
+from bnncore.formats.jsontext import MOST_BYTES, parse_json
 from bnncore.plain_text import brief
 from bnncore.writing import write_together
 
@@ -21,7 +21,6 @@ __all__ = ["MANIFEST", "manifest_bytes", "parse_manifest", "read_manifest", "wri
 
 MANIFEST = "manifest.json"
 
-_LIMIT = 2**24
 _LIMIT_OF = "this is no manifest"
 _ADVICE = "run bnncore pack"
 
@@ -35,7 +34,7 @@ def read_manifest(path: Path) -> dict[str, object]:
     Raises:
         ResourceError: if it cannot be read, or is no manifest.
     """
-    return parse_manifest(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF, _ADVICE), str(path))
+    return parse_manifest(read_limited(path, MOST_BYTES, ResourceError, _LIMIT_OF, _ADVICE), str(path))
 
 
 def parse_manifest(data: bytes, where: str) -> dict[str, object]:

@@ -18,7 +18,7 @@ from attrs.validators import deep_iterable, ge, gt, in_, instance_of, le, option
 
 from bnncore.errors import BnnError, ResourceError
 from bnncore.files import read_limited
-from bnncore.formats.jsontext import parse_json
+from bnncore.formats.jsontext import MOST_BYTES, parse_json
 from bnncore.plain_text import brief, shown
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
 
 RECIPE = "recipe.json"
 
-_LIMIT = 2**24
 _LIMIT_OF = "this is no recipe"
 
 # Fields that were published by another name. Files and cards that have it are read for ever, and never written.
@@ -272,7 +271,7 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
     Raises:
         ResourceError: if it cannot be read, or is no JSON object of objects.
     """
-    return parse_entries(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF), str(path))
+    return parse_entries(read_limited(path, MOST_BYTES, ResourceError, _LIMIT_OF), str(path))
 
 
 def parse_entries(data: bytes, where: str) -> dict[str, dict[str, Any]]:
@@ -300,7 +299,7 @@ def read_recipe(path: Path, topology: str) -> RecipeEntry:
     Raises:
         ResourceError: if it cannot be read, or as ``parse_recipe``.
     """
-    return parse_recipe(read_limited(path, _LIMIT, ResourceError, _LIMIT_OF), topology, str(path))
+    return parse_recipe(read_limited(path, MOST_BYTES, ResourceError, _LIMIT_OF), topology, str(path))
 
 
 def parse_recipe(data: bytes, topology: str, where: str) -> RecipeEntry:

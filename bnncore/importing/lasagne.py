@@ -29,6 +29,7 @@ from bnncore.files import read_limited
 from bnncore.formats.archive import open_archive
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
 from bnncore.importing.precision import parse_precision
+from bnncore.importing.recognition import MOST_BYTES
 from bnncore.spelling import argument
 from bnncore.thresholds.absorb import InverseStep
 
@@ -37,8 +38,6 @@ __all__ = ["Pooling", "from_arrays", "read_lasagne"]
 Array = npt.NDArray[Any]
 Pooling = Literal["sums", "activations"]
 
-# BinaryNet's largest network, in float64, has 290 MB.
-_LIMIT = 2**29
 _NAME = re.compile(r"arr_(0|[1-9][0-9]{0,3})")
 _NORM = ("beta", "gamma", "mean", "inverse deviation")
 # Sides that pictures of a convolutional network are tried with, BNN-PYNQ's first.
@@ -79,7 +78,7 @@ def read_lasagne(
         BnnError: if the file cannot be read, or holds other arrays.
         ImportRefused: see ``from_arrays``.
     """
-    data = read_limited(path, _LIMIT, BnnError, "the limit for a network")
+    data = read_limited(path, MOST_BYTES, BnnError, "the limit for a network")
     with open_archive(data, str(path)) as archive:
         numbers = [match and int(match[1]) for match in map(_NAME.fullmatch, archive.names)]
         if not numbers or sorted(number for number in numbers if number is not None) != list(

@@ -25,6 +25,7 @@ from bnncore.errors import BnnError
 from bnncore.extras import missing_extra
 from bnncore.files import read_limited
 from bnncore.importing.chain import ChainLayer, ImportRefused, Scaling, Step, build_network, quantized
+from bnncore.importing.recognition import MOST_BYTES
 from bnncore.plain_text import shown
 from bnncore.thresholds.absorb import AffineStep
 
@@ -32,7 +33,6 @@ __all__ = ["read_qonnx"]
 
 Array = npt.NDArray[Any]
 
-_LIMIT = 2**29
 # Brevitas' CNV has some hundred nodes and constants.
 _MOST_NODES = 10_000
 _MOST_ATTRIBUTES = 20
@@ -69,7 +69,7 @@ def read_qonnx(path: Path) -> Network:
         import onnx
     except ImportError as error:
         raise missing_extra("reading QONNX", "onnx", "qonnx") from error
-    data = read_limited(path, _LIMIT, BnnError, "the limit for a network")
+    data = read_limited(path, MOST_BYTES, BnnError, "the limit for a network")
     try:
         # Weights in other files are not followed: they could be anywhere.
         model = onnx.load_model_from_string(data)

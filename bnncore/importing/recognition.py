@@ -15,7 +15,10 @@ from attrs import field, frozen
 from bnncore.importing.torch_pickle import OLD_MARK
 from bnncore.pictures.signatures import picture_format
 
-__all__ = ["Kind", "Reader", "recognise"]
+__all__ = ["MOST_BYTES", "Kind", "Reader", "recognise"]
+
+MOST_BYTES = 2**29
+"""Of a file with a network; BinaryNet's largest, in float64, has 290 MB."""
 
 Reader = Literal["checkpoint", "lasagne", "qonnx", "safetensors"]
 

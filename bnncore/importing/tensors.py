@@ -21,7 +21,7 @@ from bnncore.files import read_limited
 from bnncore.formats.archive import open_archive
 from bnncore.formats.pickle_machine import DamagedPickle
 from bnncore.importing.chain import ImportRefused
-from bnncore.importing.recognition import recognise
+from bnncore.importing.recognition import MOST_BYTES, recognise
 from bnncore.importing.state_dicts import find_state
 from bnncore.importing.torch_pickle import (
     OLD_MARK,
@@ -37,7 +37,6 @@ __all__ = ["read_checkpoint", "read_safetensors"]
 
 Array = npt.NDArray[Any]
 
-_LIMIT = 2**29
 _PICKLE_LIMIT = 2**24
 _HEADER_LIMIT = 2**22
 # Of all tensors together, for each number that is stored: some layers share their weights.
@@ -85,7 +84,7 @@ def read_checkpoint(path: Path) -> dict[str, npt.NDArray[np.float64]]:
         BnnError: if the file cannot be read, is damaged, or holds no state dict.
         ImportRefused: if an entry is no plain tensor of real numbers, or claims more numbers than are stored.
     """
-    data = read_limited(path, _LIMIT, BnnError, "the limit for a checkpoint")
+    data = read_limited(path, MOST_BYTES, BnnError, "the limit for a checkpoint")
     with _saying(path):
         if data.startswith(b"PK"):
             content, folder, order = _pickle_of(data, path)
@@ -107,7 +106,7 @@ def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float64]]:
         BnnError: if the file cannot be read, or is damaged.
         ImportRefused: if an entry is no tensor of real numbers.
     """
-    data = read_limited(path, _LIMIT, BnnError, "the limit for a checkpoint")
+    data = read_limited(path, MOST_BYTES, BnnError, "the limit for a checkpoint")
     with _saying(path):
         size = int.from_bytes(data[:8], "little")
         if not 0 < size <= min(_HEADER_LIMIT, len(data) - 8):

@@ -16,13 +16,17 @@ from bnnhw.topology import Conv, Dense, Folding, Topology, matrix_stages
 from documentation import made
 from documentation.tables import REFERENCE, block, number, section, tables
 
+from bnncore.boards import bitstream_files
 from bnncore.boards.detection import PARTS
 from bnncore.builtin.topologies import FOLDINGS, TOPOLOGIES
-from bnncore.formats import archive, classes, golden, npz
+from bnncore.datasets import downloads, limited, picture_tables, picture_tree, unpacking
+from bnncore.discovery import metadata_folders
+from bnncore.formats import archive, classes, golden, jsontext, npz
 from bnncore.formats.card import Card, Metric, parse_card
 from bnncore.formats.manifest import write_manifest
 from bnncore.formats.provenance import Provenance
 from bnncore.formats.recipe import Recipe
+from bnncore.importing import chain, qonnx, recognition, tensors, torch_pickle
 from bnncore.records import Preprocessing
 
 PARAMETERS = "bnn-pynq-parameters.md"
@@ -201,6 +205,51 @@ def test_the_limits_of_parameter_files() -> None:
         == str(classes._LONGEST)
     )
     assert f"{golden._LIMIT // 2**20} MiB" in section("npz.md", "golden.npz")
+
+
+def size(count: int) -> str:
+    return f"{count // 2**30} GiB" if count >= 2**30 else f"{count // 2**20} MiB"
+
+
+LIMITS = {
+    "JSON": {
+        "bytes of a file": size(jsontext.MOST_BYTES),
+        "levels": f"{jsontext._DEEPEST}",
+        "digits of a whole number": f"{jsontext._MOST_DIGITS}",
+        "characters of a text": f"{jsontext._LONGEST_TEXT:,}",
+    },
+    "Networks trained elsewhere": {
+        "bytes": size(recognition.MOST_BYTES),
+        "bytes of a checkpoint's pickle": size(tensors._PICKLE_LIMIT),
+        "instructions of that": f"{torch_pickle._MOST_INSTRUCTIONS:,}",
+        "bytes of a safetensors header": size(tensors._HEADER_LIMIT),
+        "numbers of all tensors, for each that is stored": f"{tensors._SHARED}",
+        "nodes of an ONNX graph": f"{qonnx._MOST_NODES:,}",
+        "neurons": f"{chain._MOST_NEURONS:,}",
+    },
+    "Data sets": {
+        "bytes of a file": size(limited._LIMIT),
+        "bytes of a compressed file's content": f"{limited._TIMES} times the file, or {size(limited._UNPACKED)}",
+        "bytes of a table": size(picture_tables._TABLE_LIMIT),
+        "bytes of a download": size(downloads._MOST_BYTES),
+        "bytes that an archive unpacks to": f"{unpacking._TIMES} times the file, or {size(unpacking._BYTES)}, and "
+        f"{size(unpacking._MOST_BYTES)}",
+        "files, folders and links of an archive": f"1 for each {unpacking._BYTES_A_HEADER} bytes, or "
+        f"{unpacking._HEADERS:,}, and {unpacking._MOST_FILES:,}",
+        "levels of folders of pictures": f"{picture_tree._DEEPEST}",
+        "files in them": f"{picture_tree._MOST_FILES:,}",
+        "bytes of a list of classes": size(classes._MAX_BYTES),
+    },
+    "Packages": {
+        "bytes of entry_points.txt": size(metadata_folders._LIMIT),
+        "bytes of a bitstream": size(bitstream_files._LIMIT),
+    },
+}
+
+
+@pytest.mark.parametrize("heading", LIMITS)
+def test_the_limits_of_readers(heading: str) -> None:
+    assert {row[0]: row[1] for row in tables("limits.md", heading)[0]} == LIMITS[heading]
 
 
 def test_the_members_and_keys_of_parameter_files(tmp_path: Path) -> None:

@@ -104,5 +104,7 @@ def test_what_is_unknown_or_not_there_is_said_without_a_guess(tmp_path) -> None:
     (tmp_path / "noise").write_bytes(b"qqqqqqqqqqqqq")
     assert recognise(tmp_path / "noise") is None
     assert recognise(tmp_path / "missing") is None
+    (tmp_path / "letters").write_bytes(b"BM of 2020, a table")
+    assert recognise(tmp_path / "letters") is None
     with pytest.raises(BnnError, match=r"noise: expected a QONNX graph, .* found none of them"):
         read_trained(tmp_path / "noise", "W1A1")

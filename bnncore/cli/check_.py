@@ -10,8 +10,9 @@ import click
 
 from bnncore.cli.ending import EXIT_ERROR
 from bnncore.cli.output import finding_line, json_option, print_json, say
+from bnncore.cli.timeout import timeout_option
 from bnncore.diagnosis.finding import Finding
-from bnncore.diagnosis.supervised import SECONDS, look
+from bnncore.diagnosis.supervised import look
 
 __all__ = ["command"]
 
@@ -23,13 +24,7 @@ __all__ = ["command"]
     "--with", "extra", multiple=True, metavar="REQUIREMENT", help="Also install this in the clean environment."
 )
 @click.option("--strict", is_flag=True, help="Take notes for problems: before publishing.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=SECONDS,
-    show_default=True,
-    help="Seconds that one call of the plugin's code may take.",
-)
+@timeout_option
 @json_option
 def command(
     dist: str, wheel: bool, extra: tuple[str, ...], strict: bool, timeout: float, as_json: bool

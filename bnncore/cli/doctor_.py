@@ -7,20 +7,14 @@ from attrs import asdict
 
 from bnncore.cli.ending import EXIT_ERROR
 from bnncore.cli.output import finding_line, json_option, print_json, say
+from bnncore.cli.timeout import timeout_option
 from bnncore.diagnosis.doctor import examine_safely
-from bnncore.diagnosis.supervised import SECONDS
 
 __all__ = ["command"]
 
 
 @click.command("doctor")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=SECONDS,
-    show_default=True,
-    help="Seconds that one call of a plugin's code may take.",
-)
+@timeout_option
 @json_option
 def command(timeout: float, as_json: bool) -> None:
     """Check this machine, every plugin and every backend.

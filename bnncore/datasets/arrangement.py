@@ -14,7 +14,7 @@ from attrs import frozen
 
 from bnncore.datasets.labelled import DatasetError
 from bnncore.datasets.picture_tree import Folder, PassedOverNames
-from bnncore.datasets.splits import Split, is_filler, split_of, splits_of_siblings
+from bnncore.datasets.splits import SPLITS, Split, is_filler, split_of, splits_of_siblings
 from bnncore.formats.classes import class_name
 from bnncore.plain_text import some
 
@@ -78,8 +78,7 @@ def arrange(root: Folder, known: Sequence[str] | None, passed: PassedOverNames) 
     parts = [
         _part(folder, splits[folder.name], names, passed) for folder in root.folders if folder.name in splits
     ]
-    order: list[Split] = ["train", "validation", "test"]
-    return sorted(parts, key=lambda part: order.index(part.split or "train"))
+    return sorted(parts, key=lambda part: SPLITS.index(part.split or "train"))
 
 
 def _inner(folder: Folder, known: set[str]) -> Folder:
@@ -243,7 +242,7 @@ def _split_classes(root: Folder, within: Mapping[str, Mapping[str, Split]]) -> l
                 "train/CLASS and test/CLASS, or rename the folder"
             )
     _check_classes_within(root, within)
-    found: dict[Split, dict[str, list[Path]]] = {"train": {}, "validation": {}, "test": {}}
+    found: dict[Split, dict[str, list[Path]]] = {split: {} for split in SPLITS}
     for folder in root.folders:
         for each in folder.folders:
             found[within[folder.name][each.name]].setdefault(folder.name, []).extend(each.all_pictures())

@@ -60,7 +60,11 @@ def outputs(notebook: Any) -> list[Any]:
 
 
 def text(notebook: Any) -> str:
-    return "\n".join(output.text for output in outputs(notebook) if output.output_type == "stream")
+    # A line may come in pieces, with those of the other stream in between.
+    streams = [output for output in outputs(notebook) if output.output_type == "stream"]
+    return "\n".join(
+        "".join(each.text for each in streams if each.name == name) for name in ("stdout", "stderr")
+    )
 
 
 def check(name: str, notebook: Any) -> None:

@@ -172,6 +172,18 @@ def _checkpoint(data: bytes, folder: Path) -> object:
     return read_brevitas(_put(data, folder, "x.pth"), "W1A1")
 
 
+def _lasagne(data: bytes, folder: Path) -> object:
+    from bnncore.importing.trained import read_trained
+
+    return read_trained(_put(data, folder, "x.npz"), "W1A1")
+
+
+def _safetensors(data: bytes, folder: Path) -> object:
+    from bnncore.importing.trained import read_trained
+
+    return read_trained(_put(data, folder, "x.safetensors"), "W1A1")
+
+
 def _graph(data: bytes, folder: Path) -> object:
     from bnncore.importing.qonnx import read_qonnx
 
@@ -201,6 +213,8 @@ def _table_of_readers() -> dict[str, Reader]:
         "archive": Reader(("archive",), _archive, 2.0),
         "table": Reader(("table",), _table),
         **{f"picture {kind}": Reader((kind,), _picture, 0.5) for kind in PICTURES},
+        "lasagne": Reader(("lasagne",), _lasagne),
+        "safetensors": Reader(("safetensors",), _safetensors),
         "checkpoint": Reader(("checkpoint",), _checkpoint, 1.0, ("torch",)),
         "graph": Reader(("graph",), _graph, 1.0, ("onnx",)),
     }

@@ -219,6 +219,37 @@ def _checkpoints() -> tuple[bytes, ...]:
     return tuple(made)
 
 
+def _lasagne() -> tuple[bytes, ...]:
+    numbers = np.random.default_rng(0)
+    arrays: list[Any] = []
+    for inputs, outputs in ((16, 8), (8, 6), (6, 4)):
+        arrays.append(numbers.uniform(-1, 1, (inputs, outputs)).astype(np.float32))
+        arrays += [numbers.uniform(0.5, 2, outputs).astype(np.float32) for _ in range(5)]
+    made = []
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, *arrays)
+        made.append(buffer.getvalue())
+    return tuple(made)
+
+
+def _safetensors() -> tuple[bytes, ...]:
+    header, data = {}, b""
+    for number, (inputs, outputs) in ((2, (16, 8)), (6, (8, 4))):
+        shapes = {f"features.{number}.weight": [outputs, inputs]}
+        shapes.update({f"features.{number + 1}.{key}": [outputs] for key in ("weight", "bias", "running_mean")})
+        for name, shape in shapes.items():
+            values = np.linspace(-1, 1, int(np.prod(shape))).astype("<f4").tobytes()
+            header[name] = {
+                "dtype": "F32",
+                "shape": shape,
+                "data_offsets": [len(data), len(data) + len(values)],
+            }
+            data += values
+    text = json.dumps(header).encode()
+    return (len(text).to_bytes(8, "little") + text + data,)
+
+
 def _graphs() -> tuple[bytes, ...]:
     from onnx import TensorProto, helper, numpy_helper
 
@@ -279,6 +310,8 @@ _MAKERS: dict[str, Any] = {
     "pickle": lru_cache(_pickles),
     "archive": lru_cache(_archives),
     "table": lru_cache(_tables),
+    "lasagne": lru_cache(_lasagne),
+    "safetensors": lru_cache(_safetensors),
     "checkpoint": lru_cache(_checkpoints),
     "graph": lru_cache(_graphs),
     **{kind: lru_cache(lambda kind=kind: _pictures(kind)) for kind in PICTURES},

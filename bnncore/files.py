@@ -74,17 +74,26 @@ def read_limited(
     Raises:
         BnnError: of the given class, naming the file, if it cannot be read or is larger.
     """
-    if (whole := _plain_file(path, limit)) is not None:
-        return whole
-    with reading(path, error, advice), io.FileIO(path, opener=_open_at_once) as file:
-        # A buffer of the limit would take that much memory, however small the file. What is no file on a disk, as a
-        # pipe, has size 0 until it is read.
-        size = os.fstat(file.fileno()).st_size
-        pieces = [_first_bytes(file, path)]
-        wanted = max(0, limit + 1 - len(pieces[0])) if size <= limit else 0
-        while wanted and (piece := file.read(min(max(size + 1, _PIECE), wanted))):
-            pieces.append(piece)
-            wanted -= len(piece)
+    try:
+        # Once, since whoever writes to a pipe is told that its reader has gone when it is closed.
+        handle = os.open(path, _AT_ONCE)
+    except OSError as fault:
+        raise error(_advising(unreadable(path, fault), advice)) from fault
+    try:
+        if (whole := _plain_content(handle, limit)) is not None:
+            return whole
+        with reading(path, error, advice), io.FileIO(handle, closefd=False) as file:
+            _refuse_device(handle, path)
+            # A buffer of the limit would take that much memory, however small the file. What is no file on a disk, as
+            # a pipe, has size 0 until it is read.
+            size = os.fstat(handle).st_size
+            pieces = [_first_bytes(file, path)]
+            wanted = max(0, limit + 1 - len(pieces[0])) if size <= limit else 0
+            while wanted and (piece := file.read(min(max(size + 1, _PIECE), wanted))):
+                pieces.append(piece)
+                wanted -= len(piece)
+    finally:
+        os.close(handle)
     if not wanted:
         raise error(_advising(f"{path}: larger than {limit} bytes, {limit_of}", advice))
     return b"".join(pieces)
@@ -111,39 +120,41 @@ def fingerprint_of(data: bytes) -> Fingerprint:
     return Fingerprint(len(data), hashlib.sha256(data).hexdigest())
 
 
-def _plain_file(path: str | os.PathLike[str], limit: int) -> bytes | None:
-    """Return the content of a plain file within the limit; None for all else, be it an error.
+def _plain_content(handle: int, limit: int) -> bytes | None:
+    """Return the content of a plain file within the limit; None for all else, be it an error, from its beginning.
 
     In as few calls as can be: a picture of 32x32 pixels is decoded in the time that Python's files take.
     """
-    try:
-        handle = os.open(path, _AT_ONCE)
-    except (OSError, ValueError):
-        return None
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
             return None
         # A byte more, since what is larger by now, or in no full read, is left to a closer look.
         whole = os.read(handle, status.st_size + 1)
-        return whole if len(whole) == status.st_size > 0 else None
+        if len(whole) == status.st_size > 0:
+            return whole
+        os.lseek(handle, 0, os.SEEK_SET)
     except OSError:
-        return None
-    finally:
-        os.close(handle)
+        pass
+    return None
 
 
 def _open_at_once(name: str, flags: int) -> int:
-    """Open a file for ``open``, as ``os.open`` does, but refuse devices, and wait for no other end of a pipe.
-
-    ``/dev/zero`` has no end, and to open a named pipe waits for a writer for ever.
-    """
+    """Open a file for ``open``, as ``os.open`` does, but refuse devices, and wait for no other end of a pipe."""
     handle = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _refuse_device(handle, name)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _refuse_device(handle: int, path: str | os.PathLike[str]) -> None:
+    """Raise an ``OSError`` for a device: ``/dev/zero`` has no end."""
     mode = os.fstat(handle).st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "expected a file, found a device", name)
-    return handle
+        raise OSError(errno.EINVAL, "expected a file, found a device", str(path))
 
 
 def _first_bytes(file: io.FileIO, path: str | os.PathLike[str]) -> bytes:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,30 @@ def test_advice_ends_the_message(tmp_path: Path) -> None:
 def test_other_errors_pass(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), reading(tmp_path, InputError):
         raise ZeroDivisionError
+
+
+@posix
+def test_a_pipe_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever began to write to it between two openings would be told that nobody reads."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    opened = []
+    real = os.open
+
+    def counted(path: object, *others: Any, **options: Any) -> int:
+        opened.append(path)
+        return real(path, *others, **options)  # type: ignore[arg-type]
+
+    # Held open, so that no writer has to be in time.
+    end = real(pipe, os.O_RDWR)
+    try:
+        os.write(end, bytes(11))
+        monkeypatch.setattr(os, "open", counted)
+        with pytest.raises(InputError, match="larger than 10 bytes"):
+            read_limited(pipe, 10, InputError, "no")
+    finally:
+        os.close(end)
+    assert opened == [pipe]
 
 
 @posix
